@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only list of C headers that the Rust code sees beyond the kernel
+ * crate's own. Which names are taken from them: the file `parameters`.
+ *
+ * Sorted alphabetically, but for what others need before them.
+ */
+
+#include <linux/mm_types.h>
+#include <linux/types.h>
+#include <xen/interface/xen.h>
+
+#include <linux/gfp.h>
+#include <linux/syscore_ops.h>
+#include <xen/balloon.h>
+#include <xen/features.h>
+#include <xen/interface/memory.h>
+#include <xen/page.h>
+#include <xen/xen.h>
+#include <xen/xenbus.h>
+
+#include "../helpers/helpers.h"
+
+/* bindgen evaluates no macros that are expressions, but it does constants. */
+const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
+				  __GFP_NORETRY | __GFP_NOMEMALLOC;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C functions around what is a macro or inline in the kernel's headers, so
+ * that Rust can call it. No logic: one call each.
+ */
+#ifndef XENOXIDE_HELPERS_H
+#define XENOXIDE_HELPERS_H
+
+#include <linux/mm_types.h>
+#include <linux/workqueue.h>
+
+struct multicall_entry;
+
+/* domain.c */
+bool xenoxide_xen_domain(void);
+bool xenoxide_xen_pv_domain(void);
+bool xenoxide_xen_pvh_domain(void);
+bool xenoxide_xen_initial_domain(void);
+bool xenoxide_xen_feature(int flag);
+
+/* hypercall.c */
+long xenoxide_memory_op(unsigned int cmd, void *arg);
+int xenoxide_multicall(struct multicall_entry *calls, unsigned int nr);
+
+/* page.c */
+unsigned long xenoxide_page_to_pfn(const struct page *page);
+unsigned long xenoxide_page_to_gfn(struct page *page);
+struct page *xenoxide_nth_page(struct page *page, unsigned long n);
+unsigned long xenoxide_page_va(struct page *page);
+unsigned long xenoxide_page_private(const struct page *page);
+void xenoxide_set_page_private(struct page *page, unsigned long private);
+void xenoxide_set_page_offline(struct page *page);
+void xenoxide_clear_page_offline(struct page *page);
+void xenoxide_mod_balloon_pages(struct page *page, long delta);
+
+/* pv.c */
+unsigned long xenoxide_mfn_pte(unsigned long mfn);
+int xenoxide_write_p2m(unsigned long pfn, unsigned long mfn);
+
+/* work.c */
+struct workqueue_struct *xenoxide_alloc_freezable_workqueue(const char *name);
+void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func);
+
+#endif /* XENOXIDE_HELPERS_H */

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/vmstat.h>
+#include <xen/page.h>
+
+#include "helpers.h"
+
+unsigned long xenoxide_page_to_pfn(const struct page *page)
+{
+	return page_to_pfn(page);
+}
+
+unsigned long xenoxide_page_to_gfn(struct page *page)
+{
+	return xen_page_to_gfn(page);
+}
+
+struct page *xenoxide_nth_page(struct page *page, unsigned long n)
+{
+	return pfn_to_page(page_to_pfn(page) + n);
+}
+
+unsigned long xenoxide_page_va(struct page *page)
+{
+	return (unsigned long)page_address(page);
+}
+
+unsigned long xenoxide_page_private(const struct page *page)
+{
+	return page_private(page);
+}
+
+void xenoxide_set_page_private(struct page *page, unsigned long private)
+{
+	set_page_private(page, private);
+}
+
+void xenoxide_set_page_offline(struct page *page)
+{
+	__SetPageOffline(page);
+}
+
+void xenoxide_clear_page_offline(struct page *page)
+{
+	__ClearPageOffline(page);
+}
+
+void xenoxide_mod_balloon_pages(struct page *page, long delta)
+{
+	mod_node_page_state(page_pgdat(page), NR_BALLOON_PAGES, delta);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel says of its memory as a whole.
+//!
+//! C headers: [`include/linux/mm.h`](srctree/include/linux/mm.h).
+
+use kernel::bindings;
+
+/// Returns how many pages could be had for new allocations without swapping: free memory and
+/// what can be reclaimed, less the kernel's own reserves.
+///
+/// Context: any; it only adds up counters.
+pub fn available_pages() -> usize {
+    // SAFETY: No preconditions.
+    let pages = unsafe { bindings::si_mem_available() };
+
+    usize::try_from(pages).unwrap_or(0)
+}

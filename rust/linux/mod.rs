@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Small wrappers for kernel subjects that the kernel crate does not cover yet.
+
+pub mod device;
+pub mod memory;
+pub mod pages;
+pub mod param;
+pub mod work;

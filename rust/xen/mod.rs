@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The safe face of Xen for guest modules.
+
+pub mod builtin;
+pub mod domain;
+pub mod lifecycle;
+#[cfg(CONFIG_XEN_PV)]
+mod pv;
+pub mod reservation;
+pub mod store;

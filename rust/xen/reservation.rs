@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The domain's memory reservation: giving page frames to the hypervisor and taking them back.
+//!
+//! A run of frames is in one of two types. [`Extents`] have memory behind them; dropped, they go
+//! to the page allocator. [`Holes`] have none; dropped, they go to the built-in balloon driver,
+//! which can always take them. Only an [`Exchange`] turns one into the other, so a frame can be
+//! neither lost nor used while there is nothing behind it.
+//!
+//! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
+//! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h). What the hypervisor
+//! does: `xen/common/memory.c`, `decrease_reservation()` and `populate_physmap()`.
+
+#[cfg(CONFIG_XEN_PV)]
+use super::pv::Mapper;
+use super::{
+    builtin,
+    domain::{
+        self,
+        Kind, //
+    }, //
+};
+use crate::{
+    bindings,
+    linux::pages::{
+        nth_page,
+        take,
+        Extents,
+        Order,
+        Stack, //
+    }, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    ffi::{
+        c_long,
+        c_uint,
+        c_void, //
+    },
+    prelude::*, //
+};
+
+/// How many frame numbers fit one hypercall of an [`Exchange`].
+const FRAMES: usize = 4096;
+
+/// Returns how many pages the domain has now, special ones of the toolstack included.
+///
+/// Context: any.
+///
+/// # Errors
+///
+/// What the hypervisor says.
+pub fn current() -> Result<usize> {
+    own_count(bindings::XENMEM_current_reservation)
+}
+
+/// Returns how many pages the toolstack lets the domain have now.
+///
+/// Context: any.
+///
+/// # Errors
+///
+/// What the hypervisor says.
+pub fn maximum() -> Result<usize> {
+    own_count(bindings::XENMEM_maximum_reservation)
+}
+
+/// Asks for one of the domain's own page counts.
+fn own_count(op: c_uint) -> Result<usize> {
+    let mut domid: bindings::domid_t = bindings::DOMID_SELF as bindings::domid_t;
+    // SAFETY: Both operations that come here read a domain ID and write nothing.
+    let ret = unsafe { bindings::xenoxide_memory_op(op, (&raw mut domid).cast::<c_void>()) };
+
+    to_count(ret)
+}
+
+/// Turns the result of a memory operation into a count.
+fn to_count(ret: c_long) -> Result<usize> {
+    usize::try_from(ret).map_err(|_| Error::from_errno(ret as i32))
+}
+
+/// Runs of page frames with nothing behind them.
+///
+/// Dropping them hands them to the built-in balloon driver.
+///
+/// # Invariants
+///
+/// Every run was surrendered: the hypervisor has the memory, in a PV domain the frames are neither
+/// mapped nor in the P2M, and the pages are marked by [`mark_surrendered`].
+pub struct Holes {
+    huge: Stack,
+    base: Stack,
+}
+
+impl Default for Holes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Holes {
+    /// Returns no holes.
+    pub const fn new() -> Self {
+        // INVARIANT: There is no run.
+        Self {
+            huge: Stack::new(Order::Huge),
+            base: Stack::new(Order::Base),
+        }
+    }
+
+    /// Returns how many runs of `order` there are.
+    pub fn count(&self, order: Order) -> usize {
+        match order {
+            Order::Huge => self.huge.len(),
+            Order::Base => self.base.len(),
+        }
+    }
+
+    /// Returns how many pages there are.
+    pub fn pages(&self) -> usize {
+        self.huge.len() * Order::Huge.pages() + self.base.len()
+    }
+
+    /// Breaks one 2 MiB run into 4 KiB ones and returns whether there was one.
+    pub fn split_one(&mut self) -> bool {
+        self.huge.split_top_into(&mut self.base)
+    }
+
+    fn stack(&mut self, order: Order) -> &mut Stack {
+        match order {
+            Order::Huge => &mut self.huge,
+            Order::Base => &mut self.base,
+        }
+    }
+}
+
+impl Drop for Holes {
+    fn drop(&mut self) {
+        builtin::adopt(take(&mut self.base));
+        builtin::adopt(take(&mut self.huge));
+    }
+}
+
+/// How an exchange of memory with the hypervisor went.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchanged {
+    /// Pages that changed hands. Fewer than asked for is no error of its own.
+    pub pages: usize,
+    /// Why it stopped early, if the hypervisor said.
+    pub error: Option<Error>,
+}
+
+impl Exchanged {
+    /// There was nothing to exchange.
+    pub const NOTHING: Self = Self {
+        pages: 0,
+        error: None,
+    };
+
+    /// Nothing was exchanged, for this reason.
+    fn failed(error: Error) -> Self {
+        Self {
+            pages: 0,
+            error: Some(error),
+        }
+    }
+}
+
+/// Exchanges memory with the hypervisor, a batch at a time.
+///
+/// It owns what a batch needs, so that exchanging needs no memory in the middle.
+pub struct Exchange {
+    translated: bool,
+    #[cfg(CONFIG_XEN_PV)]
+    mapper: Option<Mapper>,
+    frames: KVVec<bindings::xen_pfn_t>,
+    memory_ops: u64,
+}
+
+impl Exchange {
+    /// Allocates what a batch needs.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when not running on Xen, `ENOMEM`.
+    pub fn new() -> Result<Self> {
+        let translated = domain::require()? != Kind::Pv;
+
+        Ok(Self {
+            translated,
+            #[cfg(CONFIG_XEN_PV)]
+            mapper: if translated {
+                None
+            } else {
+                Some(Mapper::new()?)
+            },
+            frames: KVVec::from_elem(0, FRAMES, GFP_KERNEL)?,
+            memory_ops: 0,
+        })
+    }
+
+    /// Returns how many runs of `order` one batch can hold.
+    pub fn capacity(&self, order: Order) -> usize {
+        FRAMES / self.frames_per_run(order)
+    }
+
+    /// Returns how many hypercalls were made.
+    pub fn hypercalls(&self) -> u64 {
+        #[cfg(CONFIG_XEN_PV)]
+        let multicalls = self.mapper.as_ref().map_or(0, Mapper::multicalls);
+        #[cfg(not(CONFIG_XEN_PV))]
+        let multicalls = 0;
+
+        self.memory_ops + multicalls
+    }
+
+    /// Gives the memory behind `extents` to the hypervisor and adds what went to `holes`.
+    ///
+    /// No more than [`Exchange::capacity`] extents are taken; those beyond, and any that the
+    /// hypervisor refuses, go back to the page allocator.
+    ///
+    /// Context: process context, may sleep; not while the domain is being suspended.
+    pub fn surrender(&mut self, mut extents: Extents, holes: &mut Holes) -> Exchanged {
+        let order = extents.order();
+        let runs = extents.len().min(self.capacity(order));
+        self.list_gfns(extents.stack(), runs);
+        if let Err(e) = self.unmap(extents.stack(), runs) {
+            self.remap_listed(extents.stack(), runs);
+            return Exchanged::failed(e);
+        }
+
+        let before = self.count_before(order);
+        let frames = runs * self.frames_per_run(order);
+        let unit = if self.translated { order } else { Order::Base };
+        let ret = self.memory_op(bindings::XENMEM_decrease_reservation, unit, frames);
+        let done = ret.unwrap_or(0).min(frames);
+        let mut pages = done * unit.pages();
+        if done < frames {
+            pages += self.gone_of_broken(unit, before, pages);
+        }
+        self.account_surrendered(&mut extents, runs, pages, holes);
+        Exchanged {
+            pages,
+            error: ret.err(),
+        }
+    }
+
+    /// Takes memory back from the hypervisor for up to `runs` of the holes of `order` and gives
+    /// the pages to the page allocator.
+    ///
+    /// Context: process context, may sleep; not while the domain is being suspended.
+    pub fn reclaim(&mut self, holes: &mut Holes, order: Order, runs: usize) -> Exchanged {
+        let runs = runs.min(holes.count(order)).min(FRAMES);
+        if runs == 0 {
+            return Exchanged::NOTHING;
+        }
+        let stack = holes.stack(order);
+        self.list_pfns(stack, runs);
+        let ret = self.memory_op(bindings::XENMEM_populate_physmap, order, runs);
+        let done = ret.unwrap_or(0).min(runs);
+        if let Err(e) = self.map_populated(stack, done) {
+            return Exchanged::failed(e);
+        }
+
+        for _ in 0..done {
+            let Some(first) = stack.pop() else { break };
+            // SAFETY: The run was on the stack of holes, so it is ours and marked.
+            unsafe { mark_populated(first, order) };
+            // SAFETY: The run is backed again; we own it and give it up.
+            unsafe { kernel::bindings::__free_pages(first.as_ptr(), order.log2()) };
+        }
+        Exchanged {
+            pages: done * order.pages(),
+            error: ret.err(),
+        }
+    }
+
+    /// Returns how many frame numbers name one run of `order` when it is surrendered.
+    ///
+    /// In a PV domain a run's machine frames need not be contiguous: each is named for itself.
+    fn frames_per_run(&self, order: Order) -> usize {
+        if self.translated {
+            1
+        } else {
+            order.pages()
+        }
+    }
+
+    /// Lists the guest frame numbers (PV: machine frame numbers) of the first `runs` of `stack`.
+    fn list_gfns(&mut self, stack: &Stack, runs: usize) {
+        let per_run = self.frames_per_run(stack.order());
+        let mut slots = self.frames[..runs * per_run].iter_mut();
+
+        stack.for_each(runs, |first| {
+            for i in 0..per_run {
+                let Some(slot) = slots.next() else { return };
+                // SAFETY: The run is owned by the stack and has more than `i` pages.
+                *slot = unsafe { bindings::xenoxide_page_to_gfn(nth_page(first, i).as_ptr()) };
+            }
+        });
+    }
+
+    /// Lists the page frame numbers of the first `runs` of `stack`, one for each run.
+    fn list_pfns(&mut self, stack: &Stack, runs: usize) {
+        let mut slots = self.frames[..runs].iter_mut();
+
+        stack.for_each(runs, |first| {
+            if let Some(slot) = slots.next() {
+                // SAFETY: The page is owned by the stack.
+                *slot = unsafe { bindings::xenoxide_page_to_pfn(first.as_ptr()) };
+            }
+        });
+    }
+
+    /// Makes a memory operation on the first `nr` frames listed, each the first of an extent of
+    /// `order`, and returns how many extents it did.
+    fn memory_op(&mut self, op: c_uint, order: Order, nr: usize) -> Result<usize> {
+        let mut reservation = bindings::xen_memory_reservation {
+            extent_start: self.frames[..nr].as_mut_ptr(),
+            nr_extents: nr,
+            extent_order: order.log2(),
+            domid: bindings::DOMID_SELF as bindings::domid_t,
+            ..Default::default()
+        };
+
+        self.memory_ops += 1;
+        // SAFETY: The frames listed are runs of a stack that the caller owns: surrendering or
+        // populating them touches nobody else. The hypervisor writes at most `nr` frame numbers.
+        to_count(unsafe {
+            bindings::xenoxide_memory_op(op, (&raw mut reservation).cast::<c_void>())
+        })
+    }
+
+    /// Returns the domain's page count where it may be needed to tell what became of an extent.
+    fn count_before(&mut self, order: Order) -> Option<usize> {
+        if !self.translated || order == Order::Base {
+            return None;
+        }
+        self.memory_ops += 1;
+        current().ok()
+    }
+
+    /// Returns how many pages the hypervisor has taken of the extent at which it stopped.
+    ///
+    /// It takes an extent's pages one by one, from the first, and says only how many extents are
+    /// done: what is missing from `before` beyond `counted` tells.
+    fn gone_of_broken(&mut self, unit: Order, before: Option<usize>, counted: usize) -> usize {
+        let Some(before) = before else { return 0 };
+        self.memory_ops += 1;
+        let gone = current().map_or(0, |now| before.saturating_sub(now));
+
+        gone.saturating_sub(counted).min(unit.pages() - 1)
+    }
+
+    /// Moves the first `pages` pages of `extents`, which the hypervisor has taken, to `holes`, and
+    /// maps again what of the `runs` offered it has not taken.
+    fn account_surrendered(
+        &mut self,
+        extents: &mut Extents,
+        runs: usize,
+        pages: usize,
+        holes: &mut Holes,
+    ) {
+        let order = extents.order();
+        let whole = pages / order.pages();
+        let gone = pages % order.pages();
+        let mut rest = runs - whole;
+
+        for _ in 0..whole {
+            let Some(first) = extents.stack().pop() else {
+                return;
+            };
+            // SAFETY: The run was ours and is gone to the hypervisor.
+            unsafe { mark_surrendered(first, order) };
+            // SAFETY: We own the run.
+            // INVARIANT: It was surrendered and marked.
+            unsafe { holes.stack(order).push(first) };
+        }
+        if rest == 0 {
+            return;
+        }
+        self.frames
+            .copy_within(pages_listed(self.translated, pages, order).., 0);
+        if gone > 0 {
+            self.account_broken(extents, gone, holes);
+            rest -= 1;
+        }
+        self.remap_listed(extents.stack(), rest);
+    }
+
+    /// Breaks the top extent, of which the hypervisor has taken only the first `gone` pages: those
+    /// become holes, the others go back to the page allocator.
+    fn account_broken(&mut self, extents: &mut Extents, gone: usize, holes: &mut Holes) {
+        let mut singles = Extents::new(Order::Base);
+        if !extents.stack().split_top_into(singles.stack()) {
+            return;
+        }
+
+        for _ in 0..gone {
+            let Some(page) = singles.stack().pop() else {
+                break;
+            };
+            // SAFETY: The page was ours and is gone to the hypervisor.
+            unsafe { mark_surrendered(page, Order::Base) };
+            // SAFETY: We own the page.
+            // INVARIANT: It was surrendered and marked.
+            unsafe { holes.base.push(page) };
+        }
+        let left = singles.len();
+        self.remap_listed(singles.stack(), left);
+        if !self.translated {
+            self.frames.copy_within(left.., 0);
+        }
+    }
+}
+
+/// Returns how many frames of the list stand for the first `pages` pages of a batch of runs of
+/// `order`.
+fn pages_listed(translated: bool, pages: usize, order: Order) -> usize {
+    if translated {
+        pages / order.pages()
+    } else {
+        pages
+    }
+}
+
+#[cfg(CONFIG_XEN_PV)]
+impl Exchange {
+    /// Unmaps the first `runs` of `stack` and takes them out of the P2M, in a PV domain: the
+    /// hypervisor frees no frame that is mapped.
+    fn unmap(&mut self, stack: &Stack, runs: usize) -> Result {
+        match &mut self.mapper {
+            Some(mapper) => mapper.unmap(stack, runs),
+            None => Ok(()),
+        }
+    }
+
+    /// Maps the first `runs` of `stack` again, in a PV domain, to the machine frames listed, one
+    /// for each page. Runs that cannot be mapped are taken off `stack` for good: nobody may touch
+    /// them.
+    fn remap_listed(&mut self, stack: &mut Stack, runs: usize) {
+        let Some(mapper) = &mut self.mapper else {
+            return;
+        };
+        let frames = &self.frames;
+        // SAFETY: The frames listed are the domain's and were behind these pages.
+        let Err(e) = (unsafe { mapper.map(stack, runs, |n| frames[n]) }) else {
+            return;
+        };
+
+        pr_err!(
+            "{runs} runs of pages cannot be mapped again ({}) and are lost\n",
+            e.to_errno()
+        );
+        for _ in 0..runs {
+            stack.pop();
+        }
+    }
+
+    /// Maps the first `runs` of `stack`, in a PV domain, to the machine frames listed, the first
+    /// of each run. Runs that cannot be mapped go back to the hypervisor.
+    fn map_populated(&mut self, stack: &Stack, runs: usize) -> Result {
+        let Some(mapper) = &mut self.mapper else {
+            return Ok(());
+        };
+        let frames = &self.frames;
+        let pages = stack.order().pages();
+        // SAFETY: The hypervisor has just given us these frames, for these pages.
+        let ret = unsafe { mapper.map(stack, runs, |n| frames[n / pages] + n % pages) };
+        if ret.is_ok() || runs == 0 {
+            return ret;
+        }
+
+        mapper.unmap(stack, runs)?;
+        self.memory_op(bindings::XENMEM_decrease_reservation, stack.order(), runs)?;
+        ret
+    }
+}
+
+#[cfg(not(CONFIG_XEN_PV))]
+impl Exchange {
+    fn unmap(&mut self, _stack: &Stack, _runs: usize) -> Result {
+        Ok(())
+    }
+
+    fn remap_listed(&mut self, _stack: &mut Stack, _runs: usize) {}
+
+    fn map_populated(&mut self, _stack: &Stack, _runs: usize) -> Result {
+        Ok(())
+    }
+}
+
+/// Marks the pages of a run as surrendered, as the built-in driver marks its own: not managed by
+/// the allocator, not to be read by a dump, counted as ballooned.
+///
+/// # Safety
+///
+/// `first` must be the first page of a run of `order` that the caller owns.
+unsafe fn mark_surrendered(first: NonNull<kernel::bindings::page>, order: Order) {
+    let n = order.pages();
+
+    for i in 0..n {
+        // SAFETY: The run has `n` pages, all ours, and none has a type yet.
+        unsafe { bindings::xenoxide_set_page_offline(nth_page(first, i).as_ptr()) };
+    }
+    // SAFETY: The pages are ours and out of the allocator.
+    unsafe {
+        kernel::bindings::adjust_managed_page_count(first.as_ptr(), -(n as isize));
+        bindings::xenoxide_mod_balloon_pages(first.as_ptr(), n as isize);
+    }
+}
+
+/// Takes the marks of [`mark_surrendered`] off again.
+///
+/// # Safety
+///
+/// As for [`mark_surrendered`]; the run must have been marked by it.
+unsafe fn mark_populated(first: NonNull<kernel::bindings::page>, order: Order) {
+    let n = order.pages();
+
+    // SAFETY: The pages are ours and out of the allocator.
+    unsafe {
+        kernel::bindings::adjust_managed_page_count(first.as_ptr(), n as isize);
+        bindings::xenoxide_mod_balloon_pages(first.as_ptr(), -(n as isize));
+    }
+    for i in 0..n {
+        // SAFETY: The run has `n` pages, all ours and marked.
+        unsafe { bindings::xenoxide_clear_page_offline(nth_page(first, i).as_ptr()) };
+    }
+}
