@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The balloon's engine: decides what to do next, and does nothing itself.
+//!
+//! Pure code: no clock, no allocation, no kernel. Whoever drives it ([`worker`] in the module, the
+//! tests on the host) shows it a [`View`] of the domain, carries out the [`Action`] it answers
+//! with, tells the [`Outcome`], and asks again:
+//!
+//! ```text
+//!            View                 Action
+//!   domain ───────▶ Engine::next ───────▶ driver ──▶ hypervisor, allocator
+//!                   Engine::done ◀─────── driver
+//!                                 Outcome
+//! ```
+//!
+//! All sizes are in pages of 4 KiB unless a name says otherwise.
+//!
+//! [`worker`]: ../worker/index.html
+
+#![forbid(unsafe_code)]
+
+pub mod policy;
+
+use core::cmp;
+
+/// Pages in a 2 MiB run.
+pub const HUGE_PAGES: u64 = 512;
+
+/// How many pages one step takes or gives at the most: 128 MiB, eight steps for a GiB.
+///
+/// The hypervisor serves interrupts between the extents of a call, so this bounds neither latency
+/// nor fairness, only how late a new target is noticed.
+const STEP_PAGES: u64 = 64 * HUGE_PAGES;
+
+/// After so many pages taken singly a 2 MiB run is tried again: by then the allocator may have put
+/// one together.
+const HUGE_RETRY_PAGES: u64 = 16 * HUGE_PAGES;
+
+/// First delay after a step without progress, in milliseconds.
+const DELAY_MIN_MS: u32 = 125;
+
+/// Longest delay between two tries, in milliseconds: an unreachable target costs one wake-up a
+/// second, and what becomes possible is noticed within one.
+const DELAY_MAX_MS: u32 = 1000;
+
+/// How soon to look whether the built-in driver has returned pages, in milliseconds.
+const BORROW_POLL_MS: u32 = 10;
+
+/// The size of the runs of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Single 4 KiB pages.
+    Base,
+    /// 2 MiB runs.
+    Huge,
+}
+
+impl Unit {
+    /// Returns the number of pages of one run.
+    pub const fn pages(self) -> u64 {
+        match self {
+            Unit::Base => 1,
+            Unit::Huge => HUGE_PAGES,
+        }
+    }
+}
+
+/// What the driver sees when it asks for the next action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// What the toolstack or the administrator asks for.
+    pub target: u64,
+    /// What the domain has now.
+    pub current: u64,
+    /// 2 MiB runs that we hold surrendered.
+    pub held_huge: u64,
+    /// Single pages that we hold surrendered.
+    pub held_base: u64,
+    /// Pages that the built-in driver holds surrendered.
+    pub reserve: u64,
+    /// Pages that could be allocated without swapping.
+    pub available: u64,
+}
+
+impl View {
+    /// Returns the most that the domain can have: what it has and all that is surrendered.
+    pub const fn most(&self) -> u64 {
+        self.current + self.held_huge * HUGE_PAGES + self.held_base + self.reserve
+    }
+}
+
+/// What the driver shall do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Allocate up to `runs` runs and surrender them.
+    Take {
+        /// Size of each run.
+        unit: Unit,
+        /// How many.
+        runs: u64,
+    },
+    /// Populate up to `runs` of the runs held and free them.
+    Give {
+        /// Size of each run.
+        unit: Unit,
+        /// How many.
+        runs: u64,
+    },
+    /// Break one of the 2 MiB runs held into single pages.
+    Split,
+    /// Let the built-in driver return up to `pages` pages of its reserve, and ask again after
+    /// `recheck_ms` milliseconds.
+    Borrow {
+        /// How many pages.
+        pages: u64,
+        /// When to look again.
+        recheck_ms: u32,
+    },
+    /// Nothing can be done now: ask again after `delay_ms` milliseconds, or when the view changes.
+    Wait {
+        /// When to ask again.
+        delay_ms: u32,
+    },
+    /// The target is reached: ask again when the view changes.
+    Rest,
+}
+
+/// How an action went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Of a [`Action::Take`]: `pages` pages were surrendered, of what may have been fewer runs
+    /// than asked for.
+    Took {
+        /// Size of each run asked for.
+        unit: Unit,
+        /// Pages surrendered.
+        pages: u64,
+        /// Whether the allocator had fewer runs than asked for.
+        short: bool,
+    },
+    /// Of a [`Action::Give`]: `pages` pages were populated.
+    Gave {
+        /// Size of each run asked for.
+        unit: Unit,
+        /// Pages populated.
+        pages: u64,
+        /// Whether the hypervisor did fewer runs than asked for.
+        short: bool,
+    },
+}
+
+/// The limits that the engine keeps, whatever it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A domain is never made smaller than this.
+    pub floor: u64,
+    /// Nothing is taken that would leave less than this available.
+    pub reserve: u64,
+}
+
+/// The engine's memory between two steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    limits: Limits,
+    /// Pages to take singly before 2 MiB runs are tried again; 0 if they may be tried.
+    take_base_first: u64,
+    /// The hypervisor had no 2 MiB run: give single pages until the target is reached.
+    give_base: bool,
+    /// Delay after the next step without progress.
+    delay_ms: u32,
+    /// The domain's size when pages were last borrowed, to see whether that led anywhere.
+    borrowed_at: Option<u64>,
+}
+
+impl Engine {
+    /// Returns an engine at rest.
+    pub const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            take_base_first: 0,
+            give_base: false,
+            delay_ms: DELAY_MIN_MS,
+            borrowed_at: None,
+        }
+    }
+
+    /// Returns the limits that are kept.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Sets the limits that are kept from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Forgets all delays: something has changed, so what failed is worth trying again.
+    pub fn wake(&mut self) {
+        self.progress();
+        self.take_base_first = 0;
+        self.give_base = false;
+        self.borrowed_at = None;
+    }
+
+    /// Returns the target that is in force: the one asked for, within what the domain can have.
+    pub fn effective_target(&self, view: &View) -> u64 {
+        cmp::min(view.target.max(self.limits.floor), view.most())
+    }
+
+    /// Decides what to do next.
+    pub fn next(&mut self, view: &View) -> Action {
+        let target = self.effective_target(view);
+
+        match view.current.cmp(&target) {
+            cmp::Ordering::Greater => self.take(view, view.current - target),
+            cmp::Ordering::Less => self.give(view, target - view.current),
+            cmp::Ordering::Equal => {
+                self.wake();
+                Action::Rest
+            }
+        }
+    }
+
+    /// Learns how the last action went. Answers with a delay if the next step should not follow
+    /// at once.
+    pub fn done(&mut self, outcome: Outcome) -> Option<u32> {
+        let (pages, tried_other) = match outcome {
+            Outcome::Took {
+                unit: Unit::Huge,
+                pages,
+                short,
+            } => {
+                if short {
+                    self.take_base_first = HUGE_RETRY_PAGES;
+                }
+                (pages, short)
+            }
+            Outcome::Took { pages, .. } => {
+                self.take_base_first = self.take_base_first.saturating_sub(pages);
+                (pages, false)
+            }
+            Outcome::Gave {
+                unit: Unit::Huge,
+                pages,
+                short,
+            } => {
+                self.give_base |= short;
+                (pages, short)
+            }
+            Outcome::Gave { pages, .. } => (pages, false),
+        };
+
+        if pages > 0 {
+            self.progress();
+            None
+        } else if tried_other {
+            // Nothing of the large size: the small one is worth trying at once.
+            None
+        } else {
+            Some(self.no_progress())
+        }
+    }
+
+    /// The domain is `need` pages too large.
+    fn take(&mut self, view: &View, need: u64) -> Action {
+        let spare = view.available.saturating_sub(self.limits.reserve);
+        let pages = cmp::min(cmp::min(need, spare), STEP_PAGES);
+        self.borrowed_at = None;
+
+        if pages == 0 {
+            Action::Wait {
+                delay_ms: self.no_progress(),
+            }
+        } else if pages >= HUGE_PAGES && self.take_base_first == 0 {
+            Action::Take {
+                unit: Unit::Huge,
+                runs: pages / HUGE_PAGES,
+            }
+        } else {
+            Action::Take {
+                unit: Unit::Base,
+                runs: cmp::min(pages, 2 * HUGE_PAGES),
+            }
+        }
+    }
+
+    /// The domain is `need` pages too small.
+    fn give(&mut self, view: &View, need: u64) -> Action {
+        if view.held_huge > 0 && need >= HUGE_PAGES && !self.give_base {
+            Action::Give {
+                unit: Unit::Huge,
+                runs: cmp::min(cmp::min(need, STEP_PAGES) / HUGE_PAGES, view.held_huge),
+            }
+        } else if view.held_base > 0 {
+            Action::Give {
+                unit: Unit::Base,
+                runs: cmp::min(cmp::min(need, 2 * HUGE_PAGES), view.held_base),
+            }
+        } else if view.held_huge > 0 {
+            Action::Split
+        } else {
+            self.borrow(view, need)
+        }
+    }
+
+    /// The domain is `need` pages too small, and we hold none: the built-in driver does.
+    fn borrow(&mut self, view: &View, need: u64) -> Action {
+        let stuck = self.borrowed_at == Some(view.current);
+        self.borrowed_at = Some(view.current);
+
+        let recheck_ms = if stuck {
+            self.no_progress()
+        } else {
+            self.progress();
+            BORROW_POLL_MS
+        };
+        Action::Borrow {
+            pages: cmp::min(need, view.reserve),
+            recheck_ms,
+        }
+    }
+
+    fn progress(&mut self) {
+        self.delay_ms = DELAY_MIN_MS;
+    }
+
+    fn no_progress(&mut self) -> u32 {
+        let delay = self.delay_ms;
+        self.delay_ms = cmp::min(delay * 2, DELAY_MAX_MS);
+        delay
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `xenballoon`: gives a Xen domain's memory to the host and takes it back.
+//!
+//! ```text
+//!   store, device  ── wiring: here, `surface`
+//!        │ target
+//!        ▼
+//!     worker ◀────▶ engine        pure: what to do next
+//!        │ extents, holes
+//!        ▼
+//!   xen::reservation ─▶ hypervisor
+//! ```
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use linux::{
+    device::Device,
+    param,
+    work::Worker, //
+};
+use worker::Balloon;
+use xen::{
+    lifecycle,
+    store::{
+        self,
+        Watch, //
+    }, //
+};
+
+#[path = "../rust/bindings/mod.rs"]
+pub mod bindings;
+pub mod engine;
+#[path = "../rust/linux/mod.rs"]
+pub mod linux;
+mod surface;
+mod toolstack;
+mod worker;
+#[path = "../rust/xen/mod.rs"]
+pub mod xen;
+
+module! {
+    type: XenBalloon,
+    name: "xenballoon",
+    authors: ["The Xenoxide authors"],
+    description: "Memory balloon for Xen domains",
+    license: "GPL v2",
+    params: {
+        floor_kb: u64 {
+            default: 0,
+            description: "The domain is never made smaller than this, in KiB; 0: by its size",
+        },
+    },
+}
+
+/// The module. What brings new targets goes before what carries them out.
+#[pin_data]
+struct XenBalloon {
+    #[pin]
+    watch: Watch<Worker<Balloon>>,
+    #[pin]
+    lifecycle: lifecycle::Registration<Worker<Balloon>>,
+    #[pin]
+    device: Device<Worker<Balloon>>,
+    balloon: Arc<Worker<Balloon>>,
+}
+
+impl kernel::InPlaceModule for XenBalloon {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let floor = param::value::<u64>(module_parameters::floor_kb.value()) / 4;
+            let balloon =
+                Arc::pin_init(Worker::new(c"xenballoon", Balloon::new(floor)), GFP_KERNEL)?;
+            pr_info!(
+                "{} domain, {} KiB of at most {} KiB, floor {} KiB\n",
+                balloon.kind().name(),
+                balloon.current() * 4,
+                balloon.most() * 4,
+                balloon.limits().floor * 4,
+            );
+
+            Ok(try_pin_init!(Self {
+                device <- Device::new(module, c"xenballoon", balloon.clone(), &surface::GROUPS),
+                lifecycle <- lifecycle::Registration::new(balloon.clone()),
+                watch <- Watch::new(c"memory/target", balloon.clone()),
+                _: {
+                    // The watch's first event is no new target. It must not come after one that
+                    // is set as soon as the module is loaded.
+                    store::drain_events()?;
+                    balloon.flush();
+                },
+                balloon,
+            }))
+        })
+    }
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Carries out what the engine decides, one action a step.
+
+use crate::{
+    engine::{
+        policy::{
+            self,
+            Refusal, //
+        },
+        Action,
+        Engine,
+        Limits,
+        Outcome,
+        Unit,
+        View, //
+    },
+    linux::{
+        memory,
+        pages::{
+            Extents,
+            Order, //
+        },
+        work::{
+            Task,
+            Worker, //
+        }, //
+    },
+    toolstack::{
+        self,
+        Toolstack, //
+    },
+    xen::{
+        builtin,
+        domain::{
+            self,
+            Kind, //
+        },
+        lifecycle::Lifecycle,
+        reservation::{
+            Exchange,
+            Exchanged,
+            Holes, //
+        },
+        store::{
+            self,
+            Watcher, //
+        }, //
+    }, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    },
+    time::Msecs, //
+};
+
+impl From<Unit> for Order {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::Base => Order::Base,
+            Unit::Huge => Order::Huge,
+        }
+    }
+}
+
+/// What has happened since the module was loaded. Each counter is for itself; read together they
+/// may be a step apart.
+pub(crate) struct Counters {
+    /// Hypercalls made to exchange memory.
+    pub(crate) hypercalls: Atomic<u64>,
+    /// Pages surrendered in 2 MiB runs.
+    pub(crate) taken_huge: Atomic<u64>,
+    /// Pages surrendered singly.
+    pub(crate) taken_base: Atomic<u64>,
+    /// Pages populated in 2 MiB runs.
+    pub(crate) given_huge: Atomic<u64>,
+    /// Pages populated singly.
+    pub(crate) given_base: Atomic<u64>,
+    /// Steps that got nothing, or less than asked for, from the allocator or the hypervisor.
+    pub(crate) failures: Atomic<u64>,
+    /// Targets that were refused.
+    pub(crate) refused: Atomic<u64>,
+}
+
+impl Counters {
+    const fn new() -> Self {
+        Self {
+            hypercalls: Atomic::new(0),
+            taken_huge: Atomic::new(0),
+            taken_base: Atomic::new(0),
+            given_huge: Atomic::new(0),
+            given_base: Atomic::new(0),
+            failures: Atomic::new(0),
+            refused: Atomic::new(0),
+        }
+    }
+}
+
+/// What only a step touches.
+struct Inner {
+    engine: Engine,
+    exchange: Exchange,
+    holes: Holes,
+}
+
+/// The balloon.
+#[pin_data]
+pub(crate) struct Balloon {
+    /// Dropped first: what is held then goes to the built-in driver.
+    #[pin]
+    inner: Mutex<Inner>,
+    /// Dropped after that: the built-in driver goes on from where we were.
+    builtin: builtin::Hold,
+    kind: Kind,
+    limits: Limits,
+    /// What is asked for, in pages as the guest counts them.
+    asked: Atomic<u64>,
+    /// What the toolstack lets the domain grow to, likewise; 0 if it does not say.
+    ceiling: Atomic<u64>,
+    /// Pages held surrendered, after the last step.
+    held: Atomic<u64>,
+    /// `memory/target` may have changed since it was read.
+    reread: Atomic<bool>,
+    /// The domain has been suspended since the last step.
+    resumed: Atomic<bool>,
+    /// `memory/target` was no number when last read, and the log says so already.
+    garbled: Atomic<bool>,
+    pub(crate) counters: Counters,
+}
+
+/// Returns the limits of a domain that can have `most` pages, for a floor of `floor` pages, or for
+/// the default one if that is 0.
+fn limits(most: u64, floor: u64) -> Result<Limits> {
+    let mut limits = policy::default_limits(most);
+
+    if floor > most {
+        pr_err!(
+            "floor_kb is above the {} KiB that this domain can have\n",
+            most * 4
+        );
+        return Err(ERANGE);
+    }
+    if floor != 0 {
+        limits.floor = floor;
+    }
+    Ok(limits)
+}
+
+impl Balloon {
+    /// Creates a balloon that holds nothing and wants what the built-in driver wants.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when not running on Xen, `ERANGE` if `floor` (in pages; 0 for the default) is more
+    /// than the domain can have, `ENOMEM`.
+    pub(crate) fn new(floor: u64) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let kind = domain::require()?;
+            let ceiling = Toolstack::read(kind).ceiling;
+            let limits = limits(toolstack::most(ceiling), floor)?;
+            let exchange = Exchange::new()?;
+            let builtin = builtin::Hold::acquire();
+            let target = builtin.release_target() as u64;
+
+            Ok(try_pin_init!(Self {
+                inner <- new_mutex!(Inner {
+                    engine: Engine::new(limits),
+                    exchange,
+                    holes: Holes::new(),
+                }),
+                builtin,
+                kind,
+                limits,
+                asked: Atomic::new(target),
+                ceiling: Atomic::new(ceiling),
+                held: Atomic::new(0),
+                reread: Atomic::new(false),
+                resumed: Atomic::new(false),
+                garbled: Atomic::new(false),
+                counters: Counters::new(),
+            }))
+        })
+    }
+
+    /// Returns the kind of domain.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns the limits in force.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Returns what is asked for, in pages.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Relaxed)
+    }
+
+    /// Returns what is aimed at, in pages.
+    pub(crate) fn target(&self) -> u64 {
+        self.builtin.release_target() as u64
+    }
+
+    /// Returns how many pages are held surrendered.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Relaxed)
+    }
+
+    /// Returns how many pages the domain has.
+    pub(crate) fn current(&self) -> u64 {
+        (builtin::stats().current as u64).saturating_sub(self.held())
+    }
+
+    /// Returns how many pages the domain can have.
+    pub(crate) fn most(&self) -> u64 {
+        toolstack::most(self.ceiling.load(Relaxed))
+    }
+
+    /// Reads what the toolstack asks for. What is no number changes nothing.
+    fn read_target(&self) {
+        let toolstack = Toolstack::read(self.kind);
+        self.ceiling.store(toolstack.ceiling, Relaxed);
+
+        match toolstack.target {
+            Ok(Some(target)) => {
+                self.garbled.store(false, Relaxed);
+                self.asked.store(target, Relaxed);
+            }
+            Ok(None) => {
+                self.counters.refused.add(1, Relaxed);
+                if !self.garbled.xchg(true, Relaxed) {
+                    pr_notice!("memory/target is no number; the old target stays\n");
+                }
+            }
+            // There is none, as in a dom0 that nobody has ever changed.
+            Err(_) => {}
+        }
+    }
+
+    /// Takes over again after a suspend.
+    ///
+    /// All watches are set anew then, the newest first, so the built-in driver hears of the target
+    /// after us: only when it has heard can it be stopped.
+    fn after_resume(&self) {
+        if let Err(e) = store::drain_events() {
+            pr_warn!("cannot watch xenstore after resume ({})\n", e.to_errno());
+        }
+        self.builtin.freeze();
+        self.reread.store(true, Relaxed);
+    }
+
+    /// Shows the engine the domain.
+    fn view(&self, inner: &Inner) -> View {
+        let builtin = builtin::stats();
+
+        View {
+            target: self.asked(),
+            current: (builtin.current as u64).saturating_sub(inner.holes.pages() as u64),
+            held_huge: inner.holes.count(Order::Huge) as u64,
+            held_base: inner.holes.count(Order::Base) as u64,
+            reserve: toolstack::reserve(&builtin, self.ceiling.load(Relaxed)),
+            available: memory::available_pages() as u64,
+        }
+    }
+
+    /// Allocates and surrenders up to `runs` runs.
+    fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
+        let order = Order::from(unit);
+        let runs = (runs as usize).min(inner.exchange.capacity(order));
+        let mut extents = Extents::new(order);
+        while extents.len() < runs && extents.grow() {}
+        let short = extents.len() < runs;
+
+        let done = if extents.is_empty() {
+            Exchanged::NOTHING
+        } else {
+            inner.exchange.surrender(extents, &mut inner.holes)
+        };
+        let counter = match unit {
+            Unit::Huge => &self.counters.taken_huge,
+            Unit::Base => &self.counters.taken_base,
+        };
+        counter.add(done.pages as u64, Relaxed);
+        if short || done.error.is_some() {
+            self.counters.failures.add(1, Relaxed);
+        }
+        inner.engine.done(Outcome::Took {
+            unit,
+            pages: done.pages as u64,
+            short: short || done.pages == 0,
+        })
+    }
+
+    /// Populates and frees up to `runs` runs.
+    fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
+        let order = Order::from(unit);
+        let done = inner
+            .exchange
+            .reclaim(&mut inner.holes, order, runs as usize);
+        let short = (done.pages as u64) < runs * unit.pages();
+
+        let counter = match unit {
+            Unit::Huge => &self.counters.given_huge,
+            Unit::Base => &self.counters.given_base,
+        };
+        counter.add(done.pages as u64, Relaxed);
+        if short {
+            self.counters.failures.add(1, Relaxed);
+        }
+        inner.engine.done(Outcome::Gave {
+            unit,
+            pages: done.pages as u64,
+            short,
+        })
+    }
+
+    /// Makes the figures that others read what they are after a step.
+    fn publish(&self, inner: &Inner) {
+        self.held.store(inner.holes.pages() as u64, Relaxed);
+        self.counters
+            .hypercalls
+            .store(inner.exchange.hypercalls(), Relaxed);
+    }
+}
+
+impl Task for Balloon {
+    fn step(&self) -> Option<Msecs> {
+        let mut inner = self.inner.lock();
+        let inner = &mut *inner;
+
+        if self.resumed.xchg(false, Relaxed) {
+            self.after_resume();
+        }
+        if self.reread.xchg(false, Relaxed) {
+            self.read_target();
+            inner.engine.wake();
+        }
+        let view = self.view(inner);
+        self.builtin
+            .set_release_target(inner.engine.effective_target(&view) as usize);
+        let action = inner.engine.next(&view);
+        if !matches!(action, Action::Borrow { .. }) {
+            self.builtin.freeze();
+        }
+
+        let next = match action {
+            Action::Take { unit, runs } => Some(self.take(inner, unit, runs).unwrap_or(0)),
+            Action::Give { unit, runs } => Some(self.give(inner, unit, runs).unwrap_or(0)),
+            Action::Split => {
+                inner.holes.split_one();
+                Some(0)
+            }
+            Action::Borrow { pages, recheck_ms } => {
+                self.builtin.borrow(pages as usize);
+                Some(recheck_ms)
+            }
+            Action::Wait { delay_ms } => {
+                self.counters.failures.add(1, Relaxed);
+                Some(delay_ms)
+            }
+            Action::Rest => None,
+        };
+        self.publish(inner);
+        next
+    }
+}
+
+/// Sets a new target, in pages as the guest counts them, for a person who gave it as `text`, in
+/// KiB.
+///
+/// # Errors
+///
+/// `EINVAL` if it is no number, `ERANGE` if it is below the floor or above what the domain can
+/// have; then nothing changes.
+pub(crate) fn set_target(balloon: &Worker<Balloon>, text: &str) -> Result {
+    let checked = policy::parse_kib(text)
+        .and_then(|pages| policy::check_target(pages, balloon.limits(), balloon.most()));
+
+    match checked {
+        Ok(pages) => {
+            balloon.asked.store(pages, Relaxed);
+            balloon.kick();
+            Ok(())
+        }
+        Err(refusal) => {
+            balloon.counters.refused.add(1, Relaxed);
+            Err(match refusal {
+                Refusal::NotANumber => EINVAL,
+                Refusal::OutOfRange => ERANGE,
+            })
+        }
+    }
+}
+
+impl Watcher for Worker<Balloon> {
+    fn changed(&self, _path: &CStr) {
+        // The built-in driver has a watch of its own and may have begun already.
+        self.builtin.freeze();
+        self.reread.store(true, Relaxed);
+        self.kick();
+    }
+}
+
+impl Lifecycle for Worker<Balloon> {
+    fn resumed(&self) {
+        self.resumed.store(true, Relaxed);
+        self.kick();
+    }
+}
