@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The balloon's engine as the module compiles it, and a domain to drive it with.
+
+#![no_std]
+
+#[path = "../../../../balloon/engine/mod.rs"]
+pub mod engine;
+pub mod model;

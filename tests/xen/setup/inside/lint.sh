@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# lint.sh: what can be checked without building the modules
+set -eu
+shellcheck -x -a .ci/run tests/xen/setup/main.sh tests/xen/setup/install.sh tests/xen/setup/inside/*.sh
+find rust balloon tests/kunit -name '*.rs' -exec rustfmt --check --edition 2021 \
+	--config-path /linux/7.2/source/.rustfmt.toml {} +
+cd tests
+cargo fmt --all --check
+cargo clippy --quiet --locked --release --all-targets -- -D warnings

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Descriptions: which machines to boot, in a few lines each.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which of our kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flavour {
+    /// Debian's own.
+    Stock,
+    /// The small one with KUnit.
+    Kunit,
+}
+
+impl Flavour {
+    /// Its name in paths.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Kunit => "kunit",
+        }
+    }
+}
+
+impl std::str::FromStr for Flavour {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "stock" => Ok(Self::Stock),
+            "kunit" => Ok(Self::Kunit),
+            _ => Err(format!("no kernel flavour {name:?}: stock or kunit")),
+        }
+    }
+}
+
+/// How a guest is virtualised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Paravirtual.
+    Pv,
+    /// Hardware-assisted, without a device model.
+    Pvh,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pv => "pv",
+            Self::Pvh => "pvh",
+        })
+    }
+}
+
+/// One guest.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) flavour: Flavour,
+    pub(crate) memory_mib: u32,
+    pub(crate) maxmem_mib: Option<u32>,
+    pub(crate) vcpus: u32,
+    pub(crate) modules: Vec<String>,
+    pub(crate) kernel_modules: Vec<String>,
+    pub(crate) files: Vec<(PathBuf, String)>,
+    pub(crate) words: String,
+}
+
+impl Guest {
+    /// A guest of this kind: stock kernel, 256 MiB, one vcpu.
+    pub fn new(name: &str, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            flavour: Flavour::Stock,
+            memory_mib: 256,
+            maxmem_mib: None,
+            vcpus: 1,
+            modules: Vec::new(),
+            kernel_modules: Vec::new(),
+            files: Vec::new(),
+            words: String::new(),
+        }
+    }
+
+    /// A PV guest.
+    pub fn pv(name: &str) -> Self {
+        Self::new(name, Kind::Pv)
+    }
+
+    /// A PVH guest.
+    pub fn pvh(name: &str) -> Self {
+        Self::new(name, Kind::Pvh)
+    }
+
+    /// Boots this kernel.
+    pub fn kernel(mut self, flavour: Flavour) -> Self {
+        self.flavour = flavour;
+        self
+    }
+
+    /// Memory at boot.
+    pub fn memory_mib(mut self, mib: u32) -> Self {
+        self.memory_mib = mib;
+        self
+    }
+
+    /// Memory at most; as at boot if not given.
+    pub fn maxmem_mib(mut self, mib: u32) -> Self {
+        self.maxmem_mib = Some(mib);
+        self
+    }
+
+    /// Virtual processors.
+    pub fn vcpus(mut self, count: u32) -> Self {
+        self.vcpus = count;
+        self
+    }
+
+    /// Has `build/<flavour>/<name>.ko` at hand as `/modules/<name>.ko`, not loaded.
+    pub fn module(mut self, name: &str) -> Self {
+        self.modules.push(name.into());
+        self
+    }
+
+    /// Loads a module that comes with the kernel, with what it needs, before the agent starts.
+    pub fn kernel_module(mut self, name: &str) -> Self {
+        self.kernel_modules.push(name.into());
+        self
+    }
+
+    /// Has a copy of `host` at `path`.
+    pub fn file(mut self, host: impl Into<PathBuf>, path: &str) -> Self {
+        self.files.push((host.into(), path.into()));
+        self
+    }
+
+    /// More words for the kernel's command line.
+    pub fn cmdline(mut self, words: &str) -> Self {
+        self.words = format!("{} {words}", self.words);
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it is virtualised.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn most_memory_mib(&self) -> u32 {
+        self.maxmem_mib
+            .unwrap_or(self.memory_mib)
+            .max(self.memory_mib)
+    }
+
+    /// The text `xl create` reads.
+    pub(crate) fn config(&self) -> String {
+        let Self {
+            name,
+            kind,
+            memory_mib,
+            vcpus,
+            words,
+            ..
+        } = self;
+        let (kernel, maxmem) = (self.flavour.name(), self.most_memory_mib());
+        format!(
+            "name=\"{name}\"\n\
+             type=\"{kind}\"\n\
+             kernel=\"/bed/kernels/{kernel}\"\n\
+             ramdisk=\"/bed/guests/{name}.img\"\n\
+             memory={memory_mib}\n\
+             maxmem={maxmem}\n\
+             vcpus={vcpus}\n\
+             extra=\"console=hvc0 loglevel=4{words}\"\n\
+             on_poweroff=\"destroy\"\n\
+             on_reboot=\"destroy\"\n\
+             on_crash=\"destroy\"\n"
+        )
+    }
+}
+
+/// The whole machine: Xen, dom0, guests.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub(crate) guests: Vec<Guest>,
+    pub(crate) label: String,
+    pub(crate) limit: Duration,
+    pub(crate) accel: String,
+    pub(crate) dom0_mib: u32,
+    pub(crate) shell: bool,
+    pub(crate) xen_words: String,
+    pub(crate) dom0_words: String,
+    pub(crate) tell: Option<fn(&str, Duration)>,
+}
+
+impl Host {
+    /// Dom0 alone; its logs go to `build/log/<label>/`.
+    pub fn new(label: &str) -> Self {
+        Self {
+            guests: Vec::new(),
+            label: label.into(),
+            limit: Duration::from_secs(300),
+            accel: "tcg".into(),
+            dom0_mib: 512,
+            shell: false,
+            xen_words: String::new(),
+            dom0_words: String::new(),
+            tell: None,
+        }
+    }
+
+    /// With this guest too.
+    pub fn guest(mut self, guest: Guest) -> Self {
+        self.guests.push(guest);
+        self
+    }
+
+    /// Everything is killed that long after the start.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// QEMU's accelerator, in QEMU's words.
+    pub fn accel(mut self, accel: &str) -> Self {
+        self.accel = accel.into();
+        self
+    }
+
+    /// More words for the command lines of Xen and of dom0's kernel.
+    pub fn cmdline(mut self, xen: &str, dom0: &str) -> Self {
+        self.xen_words = format!(" {xen}");
+        self.dom0_words = format!(" {dom0}");
+        self
+    }
+
+    /// Tells of each step of the boot, with the time from the start to its end.
+    pub fn tell(mut self, tell: fn(&str, Duration)) -> Self {
+        self.tell = Some(tell);
+        self
+    }
+
+    /// dom0's memory.
+    pub fn dom0_mib(mut self, mib: u32) -> Self {
+        self.dom0_mib = mib;
+        self
+    }
+
+    /// For a person: shells on the consoles of dom0 and guests, no agent in the guests.
+    pub fn shell(mut self) -> Self {
+        self.shell = true;
+        self.guests = self
+            .guests
+            .into_iter()
+            .map(|guest| guest.cmdline("bed.shell"))
+            .collect();
+        self
+    }
+
+    /// Memory of the machine: what dom0 and guests may have, and some for Xen.
+    pub(crate) fn memory_mib(&self) -> u32 {
+        let guests: u32 = self
+            .guests
+            .iter()
+            .map(|guest| guest.most_memory_mib() + 16)
+            .sum();
+        self.dom0_mib + guests + 192
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn config_text() {
+        let guest = Guest::pvh("a").memory_mib(200).maxmem_mib(300).vcpus(2);
+        let text = guest.cmdline("x=y").config();
+        for line in [
+            "name=\"a\"",
+            "type=\"pvh\"",
+            "memory=200",
+            "maxmem=300",
+            "vcpus=2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        assert!(text.contains("loglevel=4 x=y\"\n"));
+    }
+
+    #[test]
+    fn maxmem_is_never_below_memory() {
+        let low = Guest::pv("a").memory_mib(300).maxmem_mib(200).config();
+        assert!(low.contains("maxmem=300\n"));
+        assert!(
+            Guest::pv("a")
+                .memory_mib(300)
+                .config()
+                .contains("maxmem=300\n")
+        );
+    }
+}

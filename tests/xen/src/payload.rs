@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The files of one run: ramdisks, kernels and configurations, on a disk for dom0.
+
+use crate::describe::{Flavour, Guest, Host};
+use crate::kernel::Kernel;
+use crate::place;
+use crate::ramdisk::Ramdisk;
+use anyhow::{Context, Result};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What dom0 cannot do without.
+const DOM0_MODULES: [&str; 7] = [
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "ext4",
+    "xen_evtchn",
+    "xen_gntdev",
+    "xenfs",
+];
+const BUSYBOX: &str = "/bin/busybox";
+
+/// Files QEMU is started with.
+pub struct Files {
+    /// dom0's kernel, unpacked.
+    pub dom0_kernel: PathBuf,
+    /// dom0's ramdisk.
+    pub dom0_ramdisk: PathBuf,
+    /// Disk image of all the rest.
+    pub payload: PathBuf,
+}
+
+/// Makes the files of a run below `folder`.
+pub fn make(host: &Host, folder: &Path) -> Result<Files> {
+    let tree = folder.join("payload");
+    let (kernels, guests) = (tree.join("kernels"), tree.join("guests"));
+    fs::create_dir_all(&kernels)?;
+    fs::create_dir_all(&guests)?;
+    let agent = place::agent()?;
+    let mut opened: HashMap<Flavour, Kernel> = HashMap::new();
+    for flavour in host
+        .guests
+        .iter()
+        .map(|guest| guest.flavour)
+        .chain([Flavour::Stock])
+    {
+        opened.insert(flavour, Kernel::open(flavour)?);
+    }
+    for guest in &host.guests {
+        let kernel = &opened[&guest.flavour];
+        copy_once(&kernel.vmlinux()?, &kernels.join(guest.flavour.name()))?;
+        let disk = guest_ramdisk(guest, kernel, &agent)?;
+        fs::write(guests.join(format!("{}.img", guest.name)), disk)?;
+        fs::write(guests.join(format!("{}.cfg", guest.name)), guest.config())?;
+    }
+    fs::copy(&agent, tree.join("agent"))?;
+    fs::write(tree.join("shellrc"), include_str!("shellrc"))?;
+    let stock = &opened[&Flavour::Stock];
+    let dom0_ramdisk = folder.join("dom0.img");
+    let mut disk = Ramdisk::with_agent(&agent)?;
+    disk.modules(&stock.modules(&DOM0_MODULES)?)?;
+    fs::write(&dom0_ramdisk, disk.finish()?)?;
+    let payload = folder.join("payload.ext4");
+    make_image(&tree, &payload)?;
+    Ok(Files {
+        dom0_kernel: stock.vmlinux()?,
+        dom0_ramdisk,
+        payload,
+    })
+}
+
+fn guest_ramdisk(guest: &Guest, kernel: &Kernel, agent: &Path) -> Result<Vec<u8>> {
+    let mut disk = Ramdisk::with_agent(agent)?;
+    disk.busybox(Path::new(BUSYBOX))?;
+    disk.text("etc/profile", include_bytes!("guest-profile"))?;
+    disk.text("etc/hostname", guest.name.as_bytes())?;
+    let names: Vec<&str> = guest.kernel_modules.iter().map(String::as_str).collect();
+    disk.modules(&kernel.modules(&names)?)?;
+    for name in &guest.modules {
+        disk.copy(
+            &place::module(guest.flavour, name)?,
+            &format!("modules/{name}.ko"),
+        )?;
+    }
+    for (from, to) in &guest.files {
+        disk.copy(from, to)?;
+    }
+    disk.finish()
+}
+
+fn copy_once(from: &Path, to: &Path) -> Result<()> {
+    if !to.exists() && fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).with_context(|| format!("copy {}", from.display()))?;
+    }
+    Ok(())
+}
+
+fn make_image(tree: &Path, image: &Path) -> Result<()> {
+    let mut bytes = 0;
+    for folder in [
+        tree.to_path_buf(),
+        tree.join("kernels"),
+        tree.join("guests"),
+    ] {
+        for entry in fs::read_dir(folder)? {
+            bytes += entry?.metadata()?.len();
+        }
+    }
+    // Enough for ext4's own needs on top.
+    let size = format!("{}k", bytes / 1024 * 21 / 20 + 2048);
+    let features = "^has_journal,^metadata_csum";
+    let command = duct::cmd!(
+        "mke2fs", "-q", "-t", "ext4", "-O", features, "-m", "0", "-N", "64", "-d", tree, image,
+        size
+    );
+    let output = command
+        .stdout_null()
+        .stderr_capture()
+        .unchecked()
+        .run()
+        .context("start mke2fs")?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(
+        output.status.success(),
+        "make the disk of this run's files: {}",
+        words.trim()
+    );
+    Ok(())
+}

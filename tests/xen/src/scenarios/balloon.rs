@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+//! xenballoon, as docs/xenballoon.md describes it.
+
+use super::{BOOT_MIB, MOST_MIB};
+use anyhow::{Context, Result, bail, ensure};
+use bed::balloon::{BUILTIN, Balloon, SYSFS};
+use bed::{Refused, Until};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+const EINVAL: i32 = 22;
+const ERANGE: i32 = 34;
+const POLL: Duration = Duration::from_millis(50);
+const LIMIT: Duration = Duration::from_secs(60);
+
+type Run = fn(Balloon<'_>) -> Result<()>;
+
+/// By name.
+pub const SCENARIOS: [(&str, Run); 8] = [
+    ("balloon_to_the_page", to_the_page),
+    ("balloon_past_boot_size", past_boot_size),
+    ("balloon_sysfs_nonsense", sysfs_nonsense),
+    ("balloon_xenstore_nonsense", xenstore_nonsense),
+    ("balloon_newest_target_wins", newest_target_wins),
+    ("balloon_rmmod_hands_over", rmmod_hands_over),
+    ("balloon_reload", reload),
+    ("balloon_save_restore", save_restore),
+];
+
+fn to_the_page(balloon: Balloon<'_>) -> Result<()> {
+    for mib in [200, 241, 199, BOOT_MIB] {
+        balloon.reach(mib)?;
+    }
+    Ok(())
+}
+
+fn past_boot_size(balloon: Balloon<'_>) -> Result<()> {
+    for mib in [300, MOST_MIB, 220, MOST_MIB, BOOT_MIB] {
+        balloon.reach(mib)?;
+    }
+    Ok(())
+}
+
+/// Writes a target and answers the error number it was refused with.
+fn refused(balloon: &Balloon<'_>, text: &str) -> Result<i32> {
+    let Err(error) = balloon.guest().write(&format!("{SYSFS}/target_kb"), text) else {
+        bail!("target_kb takes {text:?}");
+    };
+    let errno = error
+        .downcast_ref::<Refused>()
+        .and_then(|refused| refused.failure.errno);
+    errno.with_context(|| format!("no error number: {error:#}"))
+}
+
+fn sysfs_nonsense(balloon: Balloon<'_>) -> Result<()> {
+    let before = balloon.sample()?;
+    let above = (balloon.number("info/max_kb")? + 4).to_string();
+    let below = (balloon.number("info/floor_kb")? - 4).to_string();
+    let cases: [(&str, &[i32]); 8] = [
+        ("0", &[ERANGE]),
+        (&above, &[ERANGE]),
+        (&below, &[ERANGE]),
+        ("18446744073709551615", &[ERANGE]),
+        ("99999999999999999999999999", &[ERANGE, EINVAL]),
+        ("-4096", &[EINVAL]),
+        ("abc", &[EINVAL]),
+        ("204800x", &[EINVAL]),
+    ];
+    for (text, allowed) in cases {
+        let errno = refused(&balloon, text)?;
+        ensure!(
+            allowed.contains(&errno),
+            "target_kb refuses {text:?} with error {errno}"
+        );
+    }
+    let after = balloon.sample()?;
+    ensure!(
+        after == before,
+        "refused targets had an effect: {before:?}, then {after:?}"
+    );
+    let good = balloon.target_of(220);
+    balloon
+        .guest()
+        .write(&format!("{SYSFS}/target_kb"), &good.to_string())?;
+    balloon.settle(good)?;
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
+fn xenstore_nonsense(balloon: Balloon<'_>) -> Result<()> {
+    let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
+    let before = balloon.sample()?;
+    for text in ["garbage", "", "-1", "12 apples"] {
+        let known = balloon.number("info/refused_targets")?;
+        bed.xenstore_write(&name, "memory/target", text)?;
+        wait_until(&format!("{text:?} is refused"), || {
+            Ok(balloon.number("info/refused_targets")? > known)
+        })?;
+    }
+    bed.xenstore_remove(&name, "memory/target")?;
+    // Nothing tells that a removal was seen; a move it had set off would show by now.
+    std::thread::sleep(Duration::from_millis(500));
+    let now = balloon.sample()?;
+    ensure!(
+        now == before,
+        "nonsense had an effect: {before:?}, then {now:?}"
+    );
+    let floor = balloon.number("info/floor_kb")?;
+    bed.xenstore_write(&name, "memory/target", "0")?;
+    wait_until("0 is brought up to the floor", || {
+        Ok(balloon.number("target_kb")? == floor)
+    })?;
+    let boot = balloon.target_of(BOOT_MIB);
+    bed.xenstore_write(&name, "memory/target", &balloon.asked_for(boot).to_string())?;
+    wait_until("a good target is taken", || {
+        Ok(balloon.number("target_kb")? == boot)
+    })?;
+    balloon.settle(boot)?;
+    balloon.reach(200).map(drop)
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !done()? {
+        ensure!(
+            start.elapsed() < LIMIT,
+            "not within {} s: {what}",
+            LIMIT.as_secs()
+        );
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+fn newest_target_wins(balloon: Balloon<'_>) -> Result<()> {
+    balloon.ask(MOST_MIB)?;
+    balloon.ask(190)?;
+    let done = balloon.go(230, |_| ())?;
+    ensure!(done.to_kb == balloon.target_of(230), "{done:?}");
+    // And nothing follows.
+    std::thread::sleep(Duration::from_millis(500));
+    let now = balloon.sample()?;
+    ensure!(now.current_kb == done.to_kb, "{now:?}");
+    Ok(())
+}
+
+fn rmmod_hands_over(balloon: Balloon<'_>) -> Result<()> {
+    balloon.reach(200)?;
+    balloon.guest().rmmod("xenballoon")?;
+    let builtin = format!("{BUILTIN}/info/current_kb");
+    let now = balloon.guest().read_number(&builtin)?;
+    ensure!(
+        now == balloon.target_of(200),
+        "the built-in driver has {now} KiB after rmmod"
+    );
+    balloon.ask(BOOT_MIB)?;
+    balloon.guest().wait_for(Until {
+        path: &builtin,
+        equals: &balloon.target_of(BOOT_MIB).to_string(),
+        poll: POLL,
+        limit: LIMIT,
+    })?;
+    Ok(())
+}
+
+fn reload(balloon: Balloon<'_>) -> Result<()> {
+    balloon.reach(210)?;
+    let guest = balloon.guest();
+    for round in 0..10 {
+        guest.rmmod("xenballoon")?;
+        guest.insmod("xenballoon", &[])?;
+        let now = balloon.sample()?;
+        ensure!(
+            now.current_kb == balloon.target_of(210),
+            "round {round}: {now:?}"
+        );
+    }
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
+/// dom0 has room for one saved guest.
+static SAVED: Mutex<()> = Mutex::new(());
+
+fn save_restore(balloon: Balloon<'_>) -> Result<()> {
+    let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
+    balloon.reach(192)?;
+    let before = balloon.unseen_by_guest()?;
+    {
+        let _alone = SAVED
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let file = format!("/tmp/{name}.save");
+        bed.save(&name, &file)?;
+        bed.restore(&name, &file)?;
+        bed.dom0().run(&["rm", &file])?.ok()?;
+    }
+    let balloon = Balloon::of(bed, &name)?;
+    // The tool stack gives a restored domain the target of its configuration.
+    wait_until("the restored guest is at a target", || {
+        let now = balloon.sample()?;
+        Ok(now.current_kb == now.target_kb)
+    })?;
+    let after = balloon.unseen_by_guest()?;
+    ensure!(
+        after == before,
+        "Xen counted {before} KiB more than the guest, now {after} KiB"
+    );
+    for mib in [240, 200, BOOT_MIB] {
+        balloon.reach(mib)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Scenarios on Debian's kernel: all in one boot, a PV and a PVH guest at the same time.
+
+use super::{check_logs, tell_boot};
+use crate::report::Suite;
+use crate::scenarios::{self, Scenario};
+use anyhow::Result;
+use bed::{Bed, Guest, Host};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(900);
+/// Room for a guest's saved state.
+const DOM0_MIB: u32 = 704;
+
+/// Runs the chosen scenarios.
+pub fn run(suite: &Suite, chosen: &[Scenario], accel: &str) -> Result<()> {
+    let mut host = Host::new("scenarios")
+        .limit(LIMIT)
+        .dom0_mib(DOM0_MIB)
+        .accel(accel);
+    for guest in [Guest::pv("pv1"), Guest::pvh("pvh1")] {
+        let guest = guest
+            .memory_mib(scenarios::BOOT_MIB as u32)
+            .maxmem_mib(scenarios::MOST_MIB as u32);
+        host = host.guest(guest.module("xenballoon"));
+    }
+    let bed = Bed::boot(host)?;
+    tell_boot(suite, &bed);
+    std::thread::scope(|scope| {
+        for guest in bed.guests() {
+            scope.spawn(|| run_in(suite, &bed, guest.name(), chosen));
+        }
+    });
+    check_logs(suite, &bed);
+    bed.power_off();
+    Ok(())
+}
+
+fn run_in(suite: &Suite, bed: &Bed, name: &str, chosen: &[Scenario]) {
+    for scenario in chosen {
+        let result = scenarios::prepare(bed, name).and_then(|balloon| (scenario.run)(balloon));
+        suite.case(&format!("{} {name}", scenario.name), result);
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+//! KUnit suites, in a PV and a PVH guest on the small kernel.
+
+use super::{check_logs, tell_boot};
+use crate::report::{Suite, Verdict};
+use anyhow::{Context, Result, ensure};
+use bed::{Bed, Flavour, Guest, Host, place};
+use serde_json::Value;
+use std::io::Write;
+use std::time::Duration;
+
+const MODULES: [&str; 2] = ["xen_kunit", "xenballoon"];
+const RESULTS: &str = "/sys/kernel/debug/kunit";
+const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
+
+/// Boots, loads the modules, which runs their suites, and reads the results.
+pub fn run(suite: &Suite, accel: &str) -> Result<()> {
+    let mut host = Host::new("kunit").accel(accel);
+    for guest in [Guest::pv("pv1"), Guest::pvh("pvh1")] {
+        let guest = MODULES
+            .iter()
+            .fold(guest, |guest, module| guest.module(module));
+        // Memory is all there from the start: this kernel's built-in driver does not watch the
+        // target, so in a PVH guest nobody would give back what is only promised.
+        host = host.guest(guest.kernel(Flavour::Kunit));
+    }
+    let bed = Bed::boot(host)?;
+    tell_boot(suite, &bed);
+    for guest in bed.guests() {
+        if let Err(error) = run_in(suite, &bed, guest.name()) {
+            suite.case(
+                &format!("{} runs its suites", guest.name()),
+                Verdict::Failed(format!("{error:#}")),
+            );
+        }
+    }
+    check_logs(suite, &bed);
+    bed.power_off();
+    Ok(())
+}
+
+fn run_in(suite: &Suite, bed: &Bed, name: &str) -> Result<()> {
+    let guest = bed.guest(name)?;
+    for module in MODULES {
+        guest.insmod(module, &[])?;
+    }
+    let listed = guest.run(&["ls", RESULTS])?.ok()?.stdout;
+    let mut seen = 0;
+    for folder in listed.split_whitespace() {
+        let text = guest.read(&format!("{RESULTS}/{folder}/results"))?;
+        seen += tell(suite, name, &parse(&text)?);
+    }
+    ensure!(seen > 0, "no suite left results in {RESULTS}");
+    if guest.run(&["test", "-e", KMEMLEAK])?.status == 0 {
+        suite.case(&format!("{name} kmemleak"), check_leaks(bed, name));
+    }
+    Ok(())
+}
+
+fn check_leaks(bed: &Bed, name: &str) -> Result<()> {
+    let guest = bed.guest(name)?;
+    // What is seen unreferenced by one scan only may be on its way from one register to another.
+    for _ in 0..2 {
+        guest.write(KMEMLEAK, "scan")?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let leaks = guest.read(KMEMLEAK)?;
+    ensure!(leaks.is_empty(), "{leaks}");
+    Ok(())
+}
+
+/// The kernel tree's own parser knows KTAP best.
+fn parse(ktap: &str) -> Result<Value> {
+    let tool = place::kernel(Flavour::Kunit)?.join("source/tools/testing/kunit/kunit.py");
+    let mut input = tempfile::NamedTempFile::new()?;
+    input.write_all(format!("{ktap}\n").as_bytes())?;
+    let output = tempfile::NamedTempFile::new()?;
+    let json = format!("--json={}", output.path().display());
+    // Its status tells of failed tests, which the JSON does as well.
+    duct::cmd!("python3", &tool, "parse", json, input.path())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdout_null()
+        .stderr_null()
+        .unchecked()
+        .run()
+        .with_context(|| format!("start {}", tool.display()))?;
+    let text = std::fs::read_to_string(output.path())?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} made no JSON of: {ktap}", tool.display()))
+}
+
+/// Reports all cases below a group; answers how many.
+fn tell(suite: &Suite, prefix: &str, group: &Value) -> u32 {
+    let list = |key: &str| group[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let name = |value: &Value| format!("{prefix} {}", value["name"].as_str().unwrap_or("?"));
+    let mut seen = 0;
+    for inner in list("sub_groups") {
+        seen += tell(suite, &name(inner), inner);
+    }
+    for case in list("test_cases") {
+        seen += 1;
+        suite.case(
+            &name(case),
+            verdict(case["status"].as_str().unwrap_or_default()),
+        );
+    }
+    seen
+}
+
+fn verdict(status: &str) -> Verdict {
+    match status {
+        "PASS" => Verdict::Passed,
+        "SKIP" => Verdict::Skipped("by the test itself".into()),
+        other => Verdict::Failed(format!("{other}, see the guest's log")),
+    }
+}

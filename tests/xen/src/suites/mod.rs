@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What `bed test` runs.
+
+mod guests;
+mod host;
+mod kunit;
+mod next;
+
+use crate::report::{Report, Suite, Verdict};
+use crate::scenarios;
+use anyhow::{Result, bail};
+use bed::{Bed, place};
+use std::process::ExitCode;
+
+type Body<'a> = Box<dyn FnOnce(&Suite) -> Result<()> + 'a>;
+
+/// Runs all, or what `filter` is a prefix of.
+pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
+    let chosen: Vec<_> = scenarios::all()
+        .filter(|one| one.name.starts_with(filter))
+        .collect();
+    let mut suites: Vec<(&str, Body<'_>)> = Vec::new();
+    if "host".starts_with(filter) {
+        suites.push(("host", Box::new(host::run)));
+    }
+    if "next".starts_with(filter) {
+        suites.push(("next", Box::new(next::run)));
+    }
+    if "kunit".starts_with(filter) {
+        suites.push(("kunit", Box::new(|suite| kunit::run(suite, accel))));
+    }
+    if !chosen.is_empty() {
+        suites.push((
+            "scenarios",
+            Box::new(|suite| guests::run(suite, &chosen, accel)),
+        ));
+    }
+    if suites.is_empty() {
+        let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+        bail!(
+            "no test's name begins with {filter:?}; there are host, next, kunit, {}",
+            names.join(", ")
+        );
+    }
+    let mut report = Report::default();
+    for (name, body) in suites {
+        report.suite(name, body);
+    }
+    Ok(ExitCode::from(u8::from(!report.finish())))
+}
+
+/// Says how long the boot took.
+fn tell_boot(suite: &Suite, bed: &Bed) {
+    let steps = bed.steps().iter();
+    let steps = steps.map(|(what, elapsed)| format!("{what}: {:.1} s", elapsed.as_secs_f32()));
+    suite.note(&format!("boot: {}", steps.collect::<Vec<_>>().join(", ")));
+}
+
+/// The case that every boot ends with.
+fn check_logs(suite: &Suite, bed: &Bed) {
+    let problems: Vec<String> = bed.problems().iter().map(ToString::to_string).collect();
+    let verdict = match problems.len() {
+        0 => Verdict::Passed,
+        _ => Verdict::Failed(format!(
+            "{}\nall logs: {}",
+            problems.join("\n"),
+            place::for_people(bed.log_folder())
+        )),
+    };
+    suite.case("logs tell of no trouble", verdict);
+}
