@@ -109,10 +109,10 @@ fn machine_words(host: &Host) -> Vec<String> {
 
 fn xen_words(host: &Host) -> String {
     let memory = host.dom0_mib;
-    // Nobody attacks this Xen through its processor's caches; lazy FPU switching, which would come with
-    // that, corrupts registers under TCG. Scrubbing free memory would only delay the guests.
+    // Xen's default, lazy FPU switching, corrupts registers under TCG. Scrubbing free memory would only
+    // delay the guests.
     format!(
-        "spec-ctrl=no,eager-fpu bootscrub=0 console=com1 com1=115200,8n1 dom0_mem={memory}M,max:{memory}M \
+        "spec-ctrl=eager-fpu bootscrub=0 console=com1 com1=115200,8n1 dom0_mem={memory}M,max:{memory}M \
          dom0_max_vcpus=1 loglvl=all guest_loglvl=all{}",
         host.xen_words
     )
