@@ -296,7 +296,8 @@ impl Bed {
             .collect()
     }
 
-    fn xen_log(&self) -> String {
+    /// What Xen has said so far.
+    pub fn xen_log(&self) -> String {
         let bytes = fs::read(self.logs.join("xen.log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }

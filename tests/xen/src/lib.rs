@@ -15,6 +15,7 @@
 pub mod balloon;
 mod bed;
 mod describe;
+pub mod emulator;
 pub mod guard;
 mod kernel;
 mod link;
