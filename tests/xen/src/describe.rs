@@ -53,6 +53,19 @@ impl fmt::Display for Kind {
     }
 }
 
+impl Kind {
+    /// The processors it may run on, in `xl.cfg`'s words.
+    ///
+    /// Under TCG a processor that loads FPU state rewrites, without a lock, the word in which the *first*
+    /// processor keeps whether nested paging is on. So nothing that uses nested paging runs there.
+    fn processors(self) -> &'static str {
+        match self {
+            Self::Pv => "all",
+            Self::Pvh => "all,^0",
+        }
+    }
+}
+
 /// One guest.
 #[derive(Clone, Debug)]
 pub struct Guest {
@@ -170,6 +183,7 @@ impl Guest {
             ..
         } = self;
         let (kernel, maxmem) = (self.flavour.name(), self.most_memory_mib());
+        let processors = kind.processors();
         format!(
             "name=\"{name}\"\n\
              type=\"{kind}\"\n\
@@ -178,6 +192,7 @@ impl Guest {
              memory={memory_mib}\n\
              maxmem={maxmem}\n\
              vcpus={vcpus}\n\
+             cpus=\"{processors}\"\n\
              extra=\"console=hvc0 loglevel=4{words}\"\n\
              on_poweroff=\"destroy\"\n\
              on_reboot=\"destroy\"\n\
@@ -293,6 +308,12 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
         assert!(text.contains("loglevel=4 x=y\"\n"));
+    }
+
+    #[test]
+    fn nested_paging_keeps_off_the_first_processor() {
+        assert!(Guest::pvh("a").config().contains("cpus=\"all,^0\"\n"));
+        assert!(Guest::pv("a").config().contains("cpus=\"all\"\n"));
     }
 
     #[test]

@@ -15,7 +15,6 @@
 pub mod balloon;
 mod bed;
 mod describe;
-pub mod emulator;
 pub mod guard;
 mod kernel;
 mod link;
