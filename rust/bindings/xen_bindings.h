@@ -11,6 +11,7 @@
 #include <xen/interface/xen.h>
 
 #include <linux/gfp.h>
+#include <linux/oom.h>
 #include <linux/syscore_ops.h>
 #include <xen/balloon.h>
 #include <xen/features.h>

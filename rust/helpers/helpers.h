@@ -32,6 +32,7 @@ void xenoxide_set_page_private(struct page *page, unsigned long private);
 void xenoxide_set_page_offline(struct page *page);
 void xenoxide_clear_page_offline(struct page *page);
 void xenoxide_mod_balloon_pages(struct page *page, long delta);
+unsigned long xenoxide_free_pages(void);
 
 /* pv.c */
 unsigned long xenoxide_mfn_pte(unsigned long mfn);

@@ -51,3 +51,8 @@ void xenoxide_mod_balloon_pages(struct page *page, long delta)
 {
 	mod_node_page_state(page_pgdat(page), NR_BALLOON_PAGES, delta);
 }
+
+unsigned long xenoxide_free_pages(void)
+{
+	return global_zone_page_state(NR_FREE_PAGES);
+}

@@ -4,6 +4,7 @@
 //!
 //! C headers: [`include/linux/mm.h`](srctree/include/linux/mm.h).
 
+use crate::bindings as xen_bindings;
 use kernel::bindings;
 
 /// Returns how many pages could be had for new allocations without swapping: free memory and
@@ -15,4 +16,12 @@ pub fn available_pages() -> usize {
     let pages = unsafe { bindings::si_mem_available() };
 
     usize::try_from(pages).unwrap_or(0)
+}
+
+/// Returns how many pages nobody uses, not even for caches.
+///
+/// Context: any; it reads a counter that may lag behind by a batch for each CPU.
+pub fn free_pages() -> usize {
+    // SAFETY: No preconditions.
+    unsafe { xen_bindings::xenoxide_free_pages() }
 }

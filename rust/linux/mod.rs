@@ -4,6 +4,8 @@
 
 pub mod device;
 pub mod memory;
+pub mod oom;
 pub mod pages;
 pub mod param;
+pub mod shrinker;
 pub mod work;
