@@ -19,7 +19,9 @@ use kernel::{
 
 use linux::{
     device::Device,
+    oom,
     param,
+    shrinker,
     work::Worker, //
 };
 use worker::Balloon;
@@ -36,8 +38,10 @@ pub mod bindings;
 pub mod engine;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;
+mod relief;
 mod surface;
 mod toolstack;
+mod tunables;
 mod worker;
 #[path = "../rust/xen/mod.rs"]
 pub mod xen;
@@ -53,6 +57,10 @@ module! {
             default: 0,
             description: "The domain is never made smaller than this, in KiB; 0: by its size",
         },
+        auto_return: u8 {
+            default: 0,
+            description: "1: what the guest does not use goes back to the host by itself",
+        },
     },
 }
 
@@ -65,6 +73,9 @@ struct XenBalloon {
     lifecycle: lifecycle::Registration<Worker<Balloon>>,
     #[pin]
     device: Device<Worker<Balloon>>,
+    #[pin]
+    oom: oom::Registration<Worker<Balloon>>,
+    shrinker: shrinker::Registration<Worker<Balloon>>,
     balloon: Arc<Worker<Balloon>>,
 }
 
@@ -72,8 +83,18 @@ impl kernel::InPlaceModule for XenBalloon {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let floor = param::value::<u64>(module_parameters::floor_kb.value()) / 4;
-            let balloon =
-                Arc::pin_init(Worker::new(c"xenballoon", Balloon::new(floor)), GFP_KERNEL)?;
+            let auto_return = match param::value::<u8>(module_parameters::auto_return.value()) {
+                0 => false,
+                1 => true,
+                _ => {
+                    pr_err!("auto_return is 0 or 1\n");
+                    return Err(EINVAL);
+                }
+            };
+            let balloon = Arc::pin_init(
+                Worker::new(c"xenballoon", Balloon::new(floor, auto_return)),
+                GFP_KERNEL,
+            )?;
             pr_info!(
                 "{} domain, {} KiB of at most {} KiB, floor {} KiB\n",
                 balloon.kind().name(),
@@ -83,6 +104,8 @@ impl kernel::InPlaceModule for XenBalloon {
             );
 
             Ok(try_pin_init!(Self {
+                shrinker: shrinker::Registration::new(c"xenballoon", balloon.clone())?,
+                oom <- oom::Registration::new(balloon.clone()),
                 device <- Device::new(module, c"xenballoon", balloon.clone(), &surface::GROUPS),
                 lifecycle <- lifecycle::Registration::new(balloon.clone()),
                 watch <- Watch::new(c"memory/target", balloon.clone()),
@@ -90,6 +113,7 @@ impl kernel::InPlaceModule for XenBalloon {
                     // The watch's first event is no new target. It must not come after one that
                     // is set as soon as the module is loaded.
                     store::drain_events()?;
+                    balloon.kick();
                     balloon.flush();
                 },
                 balloon,

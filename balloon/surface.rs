@@ -6,6 +6,10 @@
 //! the same here.
 
 use crate::{
+    engine::policy::{
+        self,
+        HOLD_OFF_MAX_MS, //
+    },
     linux::{
         device::{
             Attribute,
@@ -38,26 +42,12 @@ const PAGE_KIB: u64 = 4;
 /// The state behind the device.
 type State = Worker<Balloon>;
 
-/// What the balloon aims at: the newest of what the toolstack and the administrator have asked
-/// for, within the floor and what the domain can have.
-struct TargetKb;
-
-impl Attribute<State> for TargetKb {
-    const NAME: &'static CStr = c"target_kb";
-    const WRITABLE: bool = true;
-
-    fn show(state: &State, out: &mut Formatter<'_>) -> Result {
-        Ok(write!(out, "{}", state.target() * PAGE_KIB)?)
-    }
-
-    fn store(state: &State, value: &str) -> Result {
-        worker::set_target(state, value)
-    }
-}
-
-/// Declares attributes that show one number, and lists them as a group's entries.
+/// Declares attributes that show one number, some of them with what sets it, and lists them as a
+/// group's entries.
 macro_rules! numbers {
-    ($list:ident: $($(#[$doc:meta])* $type:ident $name:literal = $value:expr;)+) => {
+    ($list:ident: $(
+        $(#[$doc:meta])* $type:ident $name:literal = $value:expr $(, set $store:expr)?;
+    )+) => {
         $(
             $(#[$doc])*
             struct $type;
@@ -69,12 +59,72 @@ macro_rules! numbers {
                     let value: fn(&State) -> u64 = $value;
                     Ok(write!(out, "{}", value(state))?)
                 }
+
+                $(
+                    const WRITABLE: bool = true;
+
+                    fn store(state: &State, text: &str) -> Result {
+                        let store: fn(&State, &str) -> Result = $store;
+                        store(state, text)
+                    }
+                )?
             }
         )+
 
         static $list: Entries<{ [$($name),+].len() + 1 }> =
             Entries::new([$({ static ENTRY: Entry = Entry::new::<State, $type>(); &ENTRY }),+]);
     };
+}
+
+numbers! { ROOT:
+    /// What the balloon aims at: the newest of what the toolstack and the administrator have asked
+    /// for, within the floor and what the domain can have.
+    TargetKb c"target_kb" = |s| s.target() * PAGE_KIB,
+        set |s, text| worker::set_target(s, policy::parse_kib(text));
+    /// The same in bytes.
+    Target c"target" = |s| s.target() * PAGE_KIB * 1024,
+        set |s, text| worker::set_target(s, policy::parse_bytes(text));
+    /// What the domain has.
+    CurrentKb c"current_kb" = |s| s.current() * PAGE_KIB;
+    /// The domain is never made smaller than this.
+    FloorKb c"floor_kb" = |s| s.limits().floor * PAGE_KIB,
+        set |s, text| {
+            let pages = policy::check_range(policy::parse_kib(text)?, 0..=s.most())?;
+            s.tunables.set_floor(pages);
+            s.retarget();
+            Ok(())
+        };
+    /// Whether what the guest does not use goes back by itself.
+    AutoReturn c"auto_return" = |s| s.tunables.tuning().auto_return.into(),
+        set |s, text| {
+            let on = policy::check_range(policy::parse_number(text)?, 0..=1)? == 1;
+            s.tunables.set_auto_return(on);
+            s.retarget();
+            Ok(())
+        };
+    /// What a guest out of memory may have beyond its target.
+    ReliefKb c"relief_kb" = |s| s.tunables.tuning().relief.saturating_mul(PAGE_KIB),
+        set |s, text| {
+            s.tunables.set_relief(policy::parse_kib(text)?);
+            Ok(())
+        };
+    /// For how long it keeps that.
+    HoldOffMs c"hold_off_ms" = |s| s.tunables.tuning().hold_off_ms.into(),
+        set |s, text| {
+            let ms = policy::check_range(policy::parse_number(text)?, 0..=HOLD_OFF_MAX_MS.into())?;
+            s.tunables.set_hold_off(ms as u32);
+            Ok(())
+        };
+    /// Seconds until something that failed is tried again, rounded up.
+    ScheduleDelay c"schedule_delay" = |_| 1;
+    /// The longest of them.
+    MaxScheduleDelay c"max_schedule_delay" = |_| 1;
+    /// Steps since the last one that got anywhere.
+    RetryCount c"retry_count" = |s| s.retries().into();
+    /// How many there may be before it gives up: it never does.
+    MaxRetryCount c"max_retry_count" = |_| 0;
+    /// Whether the host gets pages filled with zeroes: always.
+    ScrubPages c"scrub_pages" = |_| 1;
 }
 
 numbers! { INFO:
@@ -87,9 +137,19 @@ numbers! { INFO:
     /// What is asked for, before it is brought within the limits.
     AskedKb c"asked_kb" = |s| s.asked() * PAGE_KIB;
     /// The domain is never made smaller than this.
-    FloorKb c"floor_kb" = |s| s.limits().floor * PAGE_KIB;
+    InfoFloorKb c"floor_kb" = |s| s.limits().floor * PAGE_KIB;
     /// Nothing is taken that would leave less than this available to the guest.
     ReserveKb c"reserve_kb" = |s| s.limits().reserve * PAGE_KIB;
+    /// What an idle guest keeps free when the rest goes back by itself.
+    CushionKb c"cushion_kb" = |s| s.limits().cushion * PAGE_KIB;
+    /// What went back by itself and may come back up to the target.
+    ReturnedKb c"returned_kb" = |s| s.returned() * PAGE_KIB;
+    /// The size that a guest out of memory was to have, while that holds; else 0.
+    WantedKb c"wanted_kb" = |s| s.relief() * PAGE_KIB;
+    /// Times that the guest was out of memory.
+    OomEvents c"oom_events" = |s| s.counters.oom_events.load(Relaxed);
+    /// Given because memory was scarce or all used up.
+    RelievedKb c"relieved_kb" = |s| s.counters.relieved.load(Relaxed) * PAGE_KIB;
     /// What the domain can have at the most.
     MaxKb c"max_kb" = |s| s.most() * PAGE_KIB;
     /// What the host lets the domain have at the moment, pages of the toolstack's included; 0 if it
@@ -115,20 +175,6 @@ numbers! { INFO:
     Refused c"refused_targets" = |s| s.counters.refused.load(Relaxed);
 }
 
-/// What the domain has.
-struct CurrentKb;
-
-impl Attribute<State> for CurrentKb {
-    const NAME: &'static CStr = c"current_kb";
-
-    fn show(state: &State, out: &mut Formatter<'_>) -> Result {
-        InfoCurrentKb::show(state, out)
-    }
-}
-
-static TARGET_KB: Entry = Entry::new::<State, TargetKb>();
-static CURRENT_KB: Entry = Entry::new::<State, CurrentKb>();
-static ROOT: Entries<3> = Entries::new([&TARGET_KB, &CURRENT_KB]);
 static ROOT_GROUP: Group = Group::new(None, &ROOT);
 static INFO_GROUP: Group = Group::new(Some(c"info"), &INFO);
 

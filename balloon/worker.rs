@@ -30,6 +30,7 @@ use crate::{
         self,
         Toolstack, //
     },
+    tunables::Tunables,
     xen::{
         builtin,
         domain::{
@@ -58,7 +59,11 @@ use kernel::{
         },
         Mutex, //
     },
-    time::Msecs, //
+    time::{
+        Instant,
+        Monotonic,
+        Msecs, //
+    }, //
 };
 
 impl From<Unit> for Order {
@@ -87,6 +92,10 @@ pub(crate) struct Counters {
     pub(crate) failures: Atomic<u64>,
     /// Targets that were refused.
     pub(crate) refused: Atomic<u64>,
+    /// Times that the guest was out of memory.
+    pub(crate) oom_events: Atomic<u64>,
+    /// Pages given because memory was scarce or all used up.
+    pub(crate) relieved: Atomic<u64>,
 }
 
 impl Counters {
@@ -99,6 +108,8 @@ impl Counters {
             given_base: Atomic::new(0),
             failures: Atomic::new(0),
             refused: Atomic::new(0),
+            oom_events: Atomic::new(0),
+            relieved: Atomic::new(0),
         }
     }
 }
@@ -119,13 +130,26 @@ pub(crate) struct Balloon {
     /// Dropped after that: the built-in driver goes on from where we were.
     builtin: builtin::Hold,
     kind: Kind,
-    limits: Limits,
+    pub(crate) tunables: Tunables,
+    /// Since when [`View::now_ms`] counts.
+    start: Instant<Monotonic>,
     /// What is asked for, in pages as the guest counts them.
     asked: Atomic<u64>,
     /// What the toolstack lets the domain grow to, likewise; 0 if it does not say.
     ceiling: Atomic<u64>,
     /// Pages held surrendered, after the last step.
     held: Atomic<u64>,
+    /// Of those, pages that went back by themselves and may come back up to the target.
+    returned: Atomic<u64>,
+    /// The size that a guest out of memory was to have, while that holds; else 0.
+    relief: Atomic<u64>,
+    /// Steps since the last one that got anywhere.
+    retries: Atomic<u32>,
+    /// Pages that somebody wants at once and could not be given, for a step was under way; what may
+    /// be taken has to wait.
+    wanted: Atomic<u64>,
+    /// A target or setting has changed since the last step.
+    changed: Atomic<bool>,
     /// `memory/target` may have changed since it was read.
     reread: Atomic<bool>,
     /// The domain has been suspended since the last step.
@@ -135,24 +159,6 @@ pub(crate) struct Balloon {
     pub(crate) counters: Counters,
 }
 
-/// Returns the limits of a domain that can have `most` pages, for a floor of `floor` pages, or for
-/// the default one if that is 0.
-fn limits(most: u64, floor: u64) -> Result<Limits> {
-    let mut limits = policy::default_limits(most);
-
-    if floor > most {
-        pr_err!(
-            "floor_kb is above the {} KiB that this domain can have\n",
-            most * 4
-        );
-        return Err(ERANGE);
-    }
-    if floor != 0 {
-        limits.floor = floor;
-    }
-    Ok(limits)
-}
-
 impl Balloon {
     /// Creates a balloon that holds nothing and wants what the built-in driver wants.
     ///
@@ -160,27 +166,41 @@ impl Balloon {
     ///
     /// `ENODEV` when not running on Xen, `ERANGE` if `floor` (in pages; 0 for the default) is more
     /// than the domain can have, `ENOMEM`.
-    pub(crate) fn new(floor: u64) -> impl PinInit<Self, Error> {
+    pub(crate) fn new(floor: u64, auto_return: bool) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let kind = domain::require()?;
             let ceiling = Toolstack::read(kind).ceiling;
-            let limits = limits(toolstack::most(ceiling), floor)?;
+            let most = toolstack::most(ceiling);
+            if floor > most {
+                pr_err!(
+                    "floor_kb is above the {} KiB that this domain can have\n",
+                    most * 4
+                );
+                return Err(ERANGE);
+            }
+            let tunables = Tunables::new(floor, auto_return);
             let exchange = Exchange::new()?;
             let builtin = builtin::Hold::acquire();
             let target = builtin.release_target() as u64;
 
             Ok(try_pin_init!(Self {
                 inner <- new_mutex!(Inner {
-                    engine: Engine::new(limits),
+                    engine: Engine::new(tunables.limits(most), tunables.tuning()),
                     exchange,
                     holes: Holes::new(),
                 }),
                 builtin,
                 kind,
-                limits,
+                tunables,
+                start: Instant::now(),
                 asked: Atomic::new(target),
                 ceiling: Atomic::new(ceiling),
                 held: Atomic::new(0),
+                returned: Atomic::new(0),
+                relief: Atomic::new(0),
+                retries: Atomic::new(0),
+                wanted: Atomic::new(0),
+                changed: Atomic::new(false),
                 reread: Atomic::new(false),
                 resumed: Atomic::new(false),
                 garbled: Atomic::new(false),
@@ -196,7 +216,7 @@ impl Balloon {
 
     /// Returns the limits in force.
     pub(crate) fn limits(&self) -> Limits {
-        self.limits
+        self.tunables.limits(self.most())
     }
 
     /// Returns what is asked for, in pages.
@@ -212,6 +232,21 @@ impl Balloon {
     /// Returns how many pages are held surrendered.
     pub(crate) fn held(&self) -> u64 {
         self.held.load(Relaxed)
+    }
+
+    /// Returns how many of those went back by themselves and may come back up to the target.
+    pub(crate) fn returned(&self) -> u64 {
+        self.returned.load(Relaxed)
+    }
+
+    /// Returns the size that a guest out of memory was to have, while that holds; else 0.
+    pub(crate) fn relief(&self) -> u64 {
+        self.relief.load(Relaxed)
+    }
+
+    /// Returns how many steps there were since the last one that got anywhere.
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries.load(Relaxed)
     }
 
     /// Returns how many pages the domain has.
@@ -262,12 +297,14 @@ impl Balloon {
         let builtin = builtin::stats();
 
         View {
+            now_ms: self.start.elapsed().as_millis() as u64,
             target: self.asked(),
             current: (builtin.current as u64).saturating_sub(inner.holes.pages() as u64),
             held_huge: inner.holes.count(Order::Huge) as u64,
             held_base: inner.holes.count(Order::Base) as u64,
             reserve: toolstack::reserve(&builtin, self.ceiling.load(Relaxed)),
             available: memory::available_pages() as u64,
+            free: memory::free_pages() as u64,
         }
     }
 
@@ -276,7 +313,7 @@ impl Balloon {
         let order = Order::from(unit);
         let runs = (runs as usize).min(inner.exchange.capacity(order));
         let mut extents = Extents::new(order);
-        while extents.len() < runs && extents.grow() {}
+        while extents.len() < runs && self.wanted.load(Relaxed) == 0 && extents.grow() {}
         let short = extents.len() < runs;
 
         let done = if extents.is_empty() {
@@ -322,9 +359,57 @@ impl Balloon {
         })
     }
 
+    /// Gives the guest up to `pages` pages at once, if need be `beyond` its target, and returns how
+    /// many it got. [`None`] if a step is under way, which will see to it.
+    ///
+    /// Context: process context, of somebody who may hold any lock but ours and is in the middle of
+    /// reclaiming memory.
+    pub(crate) fn relieve(&self, pages: u64, beyond: bool) -> Option<u64> {
+        let Some(mut inner) = self.inner.try_lock() else {
+            if beyond {
+                self.wanted.store(pages, Relaxed);
+            }
+            return None;
+        };
+        let inner = &mut *inner;
+        let view = self.view(inner);
+        inner.engine.set_limits(self.limits());
+        inner.engine.set_tuning(self.tunables.tuning());
+        let before = inner.holes.pages();
+        let allowed = inner.engine.relieve(&view, pages, beyond) as usize;
+
+        while before - inner.holes.pages() < allowed {
+            let view = self.view(inner);
+            let go_on = match inner.engine.next(&view) {
+                Action::Give { unit, runs } => self.give(inner, unit, runs).is_none(),
+                Action::Split => inner.holes.split_one(),
+                _ => false,
+            };
+            if !go_on {
+                break;
+            }
+        }
+        let given = (before - inner.holes.pages()) as u64;
+        self.counters.relieved.add(given, Relaxed);
+        self.publish(inner, &self.view(inner));
+        Some(given)
+    }
+
     /// Makes the figures that others read what they are after a step.
-    fn publish(&self, inner: &Inner) {
-        self.held.store(inner.holes.pages() as u64, Relaxed);
+    fn publish(&self, inner: &Inner, view: &View) {
+        let held = inner.holes.pages() as u64;
+        let target = inner.engine.effective_target(view);
+        let below = if self.tunables.tuning().auto_return {
+            target.saturating_sub(view.current)
+        } else {
+            0
+        };
+
+        self.held.store(held, Relaxed);
+        self.returned.store(below.min(held), Relaxed);
+        self.relief
+            .store(inner.engine.relief().unwrap_or(0), Relaxed);
+        self.retries.store(inner.engine.retries(), Relaxed);
         self.counters
             .hypercalls
             .store(inner.exchange.hypercalls(), Relaxed);
@@ -341,9 +426,18 @@ impl Task for Balloon {
         }
         if self.reread.xchg(false, Relaxed) {
             self.read_target();
+            self.changed.store(true, Relaxed);
+        }
+        if self.changed.xchg(false, Relaxed) {
             inner.engine.wake();
         }
+        inner.engine.set_limits(self.limits());
+        inner.engine.set_tuning(self.tunables.tuning());
         let view = self.view(inner);
+        match self.wanted.xchg(0, Relaxed) {
+            0 => {}
+            pages => drop(inner.engine.relieve(&view, pages, true)),
+        }
         self.builtin
             .set_release_target(inner.engine.effective_target(&view) as usize);
         let action = inner.engine.next(&view);
@@ -366,38 +460,45 @@ impl Task for Balloon {
                 self.counters.failures.add(1, Relaxed);
                 Some(delay_ms)
             }
+            Action::Watch { delay_ms } => Some(delay_ms),
             Action::Rest => None,
         };
-        self.publish(inner);
+        self.publish(inner, &self.view(inner));
         next
     }
 }
 
-/// Sets a new target, in pages as the guest counts them, for a person who gave it as `text`, in
-/// KiB.
+impl Worker<Balloon> {
+    /// Has the next step find the way anew, after a setting has changed.
+    pub(crate) fn retarget(&self) {
+        self.changed.store(true, Relaxed);
+        self.kick();
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotANumber => EINVAL,
+            Refusal::OutOfRange => ERANGE,
+        }
+    }
+}
+
+/// Sets a new target, in pages as the guest counts them, for a person who gave what was `parsed`.
 ///
 /// # Errors
 ///
 /// `EINVAL` if it is no number, `ERANGE` if it is below the floor or above what the domain can
 /// have; then nothing changes.
-pub(crate) fn set_target(balloon: &Worker<Balloon>, text: &str) -> Result {
-    let checked = policy::parse_kib(text)
-        .and_then(|pages| policy::check_target(pages, balloon.limits(), balloon.most()));
+pub(crate) fn set_target(balloon: &Worker<Balloon>, parsed: Result<u64, Refusal>) -> Result {
+    let checked = parsed
+        .and_then(|pages| policy::check_target(pages, balloon.limits(), balloon.most()))
+        .inspect_err(|_| balloon.counters.refused.add(1, Relaxed));
 
-    match checked {
-        Ok(pages) => {
-            balloon.asked.store(pages, Relaxed);
-            balloon.kick();
-            Ok(())
-        }
-        Err(refusal) => {
-            balloon.counters.refused.add(1, Relaxed);
-            Err(match refusal {
-                Refusal::NotANumber => EINVAL,
-                Refusal::OutOfRange => ERANGE,
-            })
-        }
-    }
+    balloon.asked.store(checked?, Relaxed);
+    balloon.retarget();
+    Ok(())
 }
 
 impl Watcher for Worker<Balloon> {

@@ -19,9 +19,12 @@
 
 #![forbid(unsafe_code)]
 
+mod goal;
 pub mod policy;
 
 use core::cmp;
+use goal::Goal;
+pub use goal::Tuning;
 
 /// Pages in a 2 MiB run.
 pub const HUGE_PAGES: u64 = 512;
@@ -68,6 +71,8 @@ impl Unit {
 /// What the driver sees when it asks for the next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
+    /// Milliseconds since some point in the past.
+    pub now_ms: u64,
     /// What the toolstack or the administrator asks for.
     pub target: u64,
     /// What the domain has now.
@@ -80,6 +85,8 @@ pub struct View {
     pub reserve: u64,
     /// Pages that could be allocated without swapping.
     pub available: u64,
+    /// Pages that nobody uses, not even for caches.
+    pub free: u64,
 }
 
 impl View {
@@ -121,6 +128,12 @@ pub enum Action {
         /// When to ask again.
         delay_ms: u32,
     },
+    /// All is as it should be, for now: ask again after `delay_ms` milliseconds, or when the view
+    /// changes.
+    Watch {
+        /// When to ask again.
+        delay_ms: u32,
+    },
     /// The target is reached: ask again when the view changes.
     Rest,
 }
@@ -156,30 +169,39 @@ pub struct Limits {
     pub floor: u64,
     /// Nothing is taken that would leave less than this available.
     pub reserve: u64,
+    /// What an idle guest keeps free when the rest goes back by itself.
+    pub cushion: u64,
 }
 
 /// The engine's memory between two steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine {
     limits: Limits,
+    tuning: Tuning,
+    goal: Goal,
     /// Pages to take singly before 2 MiB runs are tried again; 0 if they may be tried.
     take_base_first: u64,
     /// The hypervisor had no 2 MiB run: give single pages until the target is reached.
     give_base: bool,
     /// Delay after the next step without progress.
     delay_ms: u32,
+    /// Steps since the last one with progress.
+    retries: u32,
     /// The domain's size when pages were last borrowed, to see whether that led anywhere.
     borrowed_at: Option<u64>,
 }
 
 impl Engine {
     /// Returns an engine at rest.
-    pub const fn new(limits: Limits) -> Self {
+    pub const fn new(limits: Limits, tuning: Tuning) -> Self {
         Self {
             limits,
+            tuning,
+            goal: Goal::new(),
             take_base_first: 0,
             give_base: false,
             delay_ms: DELAY_MIN_MS,
+            retries: 0,
             borrowed_at: None,
         }
     }
@@ -194,29 +216,58 @@ impl Engine {
         self.limits = limits;
     }
 
-    /// Forgets all delays: something has changed, so what failed is worth trying again.
+    /// Sets the tuning that applies from now on.
+    pub fn set_tuning(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
+    /// Starts anew: something has changed, so what failed is worth trying again.
     pub fn wake(&mut self) {
-        self.progress();
-        self.take_base_first = 0;
-        self.give_base = false;
-        self.borrowed_at = None;
+        self.forget_failures();
+        self.goal.restart();
     }
 
     /// Returns the target that is in force: the one asked for, within what the domain can have.
     pub fn effective_target(&self, view: &View) -> u64 {
-        cmp::min(view.target.max(self.limits.floor), view.most())
+        goal::ordered(view, &self.limits)
+    }
+
+    /// Returns the size that a guest out of memory was to have, while that holds.
+    pub fn relief(&self) -> Option<u64> {
+        self.goal.relief()
+    }
+
+    /// Learns that the guest needs `pages` pages at once, `beyond` its target if need be. Returns
+    /// how many of what we hold it may have for now; [`Engine::next`] gives them.
+    pub fn relieve(&mut self, view: &View, pages: u64, beyond: bool) -> u64 {
+        let bound = if beyond { self.tuning.relief } else { 0 };
+        let size = self
+            .goal
+            .relieve(view, &self.limits, &self.tuning, pages, bound);
+        let held = view.held_huge * HUGE_PAGES + view.held_base;
+
+        self.forget_failures();
+        size.saturating_sub(view.current).min(held)
+    }
+
+    /// Returns how many steps there were since the last one with progress.
+    pub const fn retries(&self) -> u32 {
+        self.retries
     }
 
     /// Decides what to do next.
     pub fn next(&mut self, view: &View) -> Action {
-        let target = self.effective_target(view);
+        let size = self.goal.size(view, &self.limits, &self.tuning);
 
-        match view.current.cmp(&target) {
-            cmp::Ordering::Greater => self.take(view, view.current - target),
-            cmp::Ordering::Less => self.give(view, target - view.current),
+        match view.current.cmp(&size) {
+            cmp::Ordering::Greater => self.take(view, view.current - size),
+            cmp::Ordering::Less => self.give(view, size - view.current),
             cmp::Ordering::Equal => {
-                self.wake();
-                Action::Rest
+                self.forget_failures();
+                match self.goal.recheck_ms(&self.tuning) {
+                    Some(delay_ms) => Action::Watch { delay_ms },
+                    None => Action::Rest,
+                }
             }
         }
     }
@@ -320,13 +371,23 @@ impl Engine {
         }
     }
 
+    /// Nothing that failed counts any more.
+    fn forget_failures(&mut self) {
+        self.progress();
+        self.take_base_first = 0;
+        self.give_base = false;
+        self.borrowed_at = None;
+    }
+
     fn progress(&mut self) {
         self.delay_ms = DELAY_MIN_MS;
+        self.retries = 0;
     }
 
     fn no_progress(&mut self) -> u32 {
         let delay = self.delay_ms;
         self.delay_ms = cmp::min(delay * 2, DELAY_MAX_MS);
+        self.retries = self.retries.saturating_add(1);
         delay
     }
 }

@@ -2,7 +2,10 @@
 
 //! What the limits are when nobody has set them, and which numbers are accepted.
 
-use super::Limits;
+use super::{
+    Limits,
+    Tuning, //
+};
 
 /// Pages in a MiB.
 const MIB: u64 = 256;
@@ -35,13 +38,39 @@ pub fn default_floor(most: u64) -> u64 {
 /// Returns the default limits for a domain that can have `most` pages.
 ///
 /// An eighth of the floor stays available when memory is taken, so that the guest has something to
-/// allocate from while its caches shrink.
+/// allocate from while its caches shrink. A quarter stays free when it goes back by itself.
 pub fn default_limits(most: u64) -> Limits {
     let floor = default_floor(most);
 
     Limits {
         floor,
         reserve: floor / 8,
+        cushion: floor / 4,
+    }
+}
+
+/// What holds unless somebody tunes it: nothing goes back by itself; a guest out of memory may have
+/// all there is, for five seconds at least.
+pub const DEFAULT_TUNING: Tuning = Tuning {
+    auto_return: false,
+    relief: u64::MAX,
+    hold_off_ms: 5000,
+};
+
+/// Longest time for which relief may be set to stay, in milliseconds: an hour.
+pub const HOLD_OFF_MAX_MS: u32 = 3_600_000;
+
+/// Returns the limits for a domain that can have `most` pages and shall have `floor` at the least,
+/// or the default if that is 0.
+pub fn limits(most: u64, floor: u64) -> Limits {
+    let limits = default_limits(most);
+
+    match floor {
+        0 => limits,
+        floor => Limits {
+            floor: floor.min(most),
+            ..limits
+        },
     }
 }
 
@@ -54,23 +83,44 @@ pub enum Refusal {
     OutOfRange,
 }
 
-/// Parses a size in KiB, rounding down to whole pages.
-pub fn parse_kib(text: &str) -> Result<u64, Refusal> {
-    // The integer parser takes a sign; a size has none.
+/// Parses a plain decimal number.
+pub fn parse_number(text: &str) -> Result<u64, Refusal> {
+    // The integer parser takes a sign; what is set here has none.
     if text.starts_with('+') {
         return Err(Refusal::NotANumber);
     }
-    match text.parse::<u64>() {
-        Ok(kib) => Ok(kib / 4),
-        Err(_) => Err(Refusal::NotANumber),
+    text.parse().map_err(|_| Refusal::NotANumber)
+}
+
+/// Parses a size in KiB, rounding down to whole pages.
+pub fn parse_kib(text: &str) -> Result<u64, Refusal> {
+    parse_number(text).map(|kib| kib / 4)
+}
+
+/// Returns `value` if it is one of `allowed`.
+pub fn check_range(value: u64, allowed: core::ops::RangeInclusive<u64>) -> Result<u64, Refusal> {
+    if allowed.contains(&value) {
+        Ok(value)
+    } else {
+        Err(Refusal::OutOfRange)
     }
+}
+
+/// Parses a size in bytes, or in KiB, MiB or GiB with one of `kKmMgG` after it, rounding down to
+/// whole pages.
+pub fn parse_bytes(text: &str) -> Result<u64, Refusal> {
+    let (digits, shift) = [(['k', 'K'], 10), (['m', 'M'], 20), (['g', 'G'], 30)]
+        .into_iter()
+        .find_map(|(suffix, shift)| Some((text.strip_suffix(suffix)?, shift)))
+        .unwrap_or((text, 0));
+    let bytes = parse_number(digits)?
+        .checked_mul(1 << shift)
+        .ok_or(Refusal::OutOfRange)?;
+
+    Ok(bytes / (4 << 10))
 }
 
 /// Returns `pages` if a person may set it as the target.
 pub fn check_target(pages: u64, limits: Limits, most: u64) -> Result<u64, Refusal> {
-    if (limits.floor..=most).contains(&pages) {
-        Ok(pages)
-    } else {
-        Err(Refusal::OutOfRange)
-    }
+    check_range(pages, limits.floor..=most)
 }

@@ -178,6 +178,13 @@ impl Bed {
         Ok(output.elapsed)
     }
 
+    /// Lets a guest have so much memory, whatever its target.
+    pub fn allow(&self, name: &str, mib: u64) -> Result<()> {
+        let most = format!("{mib}m");
+        self.dom0().run(&["xl", "mem-max", name, &most])?.ok()?;
+        Ok(())
+    }
+
     /// Lets a saved guest go on.
     pub fn restore(&self, name: &str, file: &str) -> Result<Duration> {
         // With the guest still counted as gone, its coming could not be told from its having been there.

@@ -11,6 +11,8 @@ pub struct Weather {
     pub free_huge: u64,
     /// Pages that the guest's programs use and do not give up.
     pub used: u64,
+    /// Pages in caches, which it does.
+    pub cached: u64,
     /// Whether the hypervisor has 2 MiB runs.
     pub host_huge: bool,
     /// Pages that the hypervisor lets the domain have.
@@ -30,6 +32,8 @@ pub struct Domain {
     pub reserve: u64,
     /// The outside.
     pub weather: Weather,
+    /// Its clock, in milliseconds: delays are slept through, steps take no time.
+    pub now_ms: u64,
 }
 
 /// What came of a step.
@@ -52,6 +56,7 @@ impl Domain {
             held_base: 0,
             reserve: 0,
             weather,
+            now_ms: 0,
         }
     }
 
@@ -65,15 +70,22 @@ impl Domain {
         self.current.saturating_sub(self.weather.used)
     }
 
+    /// Returns what nobody uses.
+    pub fn free(&self) -> u64 {
+        self.available().saturating_sub(self.weather.cached)
+    }
+
     /// Shows the domain to the engine.
     pub fn view(&self, target: u64) -> View {
         View {
+            now_ms: self.now_ms,
             target,
             current: self.current,
             held_huge: self.held_huge,
             held_base: self.held_base,
             reserve: self.reserve,
             available: self.available(),
+            free: self.free(),
         }
     }
 
@@ -83,11 +95,14 @@ impl Domain {
         let view = self.view(target);
         let answer = match engine.next(&view) {
             Action::Take { unit, runs } => {
-                self.check_take(limits, unit, runs, engine.effective_target(&view));
+                self.check_take(limits, unit, runs);
                 engine.done(self.take(unit, runs))
             }
             Action::Give { unit, runs } => {
-                assert!(self.current + runs * unit.pages() <= engine.effective_target(&view));
+                let most = engine
+                    .effective_target(&view)
+                    .max(engine.relief().unwrap_or(0));
+                assert!(self.current + runs * unit.pages() <= most);
                 engine.done(self.give(unit, runs))
             }
             Action::Split => {
@@ -105,19 +120,26 @@ impl Domain {
                 Some(recheck_ms)
             }
             Action::Wait { delay_ms } => Some(delay_ms),
+            Action::Watch { delay_ms } => {
+                self.now_ms += u64::from(delay_ms);
+                return Stepped::Rest;
+            }
             Action::Rest => return Stepped::Rest,
         };
         match answer {
             None => Stepped::On,
-            Some(ms) => Stepped::After(ms),
+            Some(ms) => {
+                self.now_ms += u64::from(ms);
+                Stepped::After(ms)
+            }
         }
     }
 
-    /// No step may take the domain below its floor or target, or leave less than the reserve.
-    fn check_take(&self, limits: Limits, unit: Unit, runs: u64, target: u64) {
+    /// No step may take the domain below its floor, or leave less than the reserve.
+    fn check_take(&self, limits: Limits, unit: Unit, runs: u64) {
         let pages = runs * unit.pages();
         assert!(pages > 0);
-        assert!(self.current - pages >= limits.floor.max(target));
+        assert!(self.current - pages >= limits.floor);
         assert!(self.available() - pages >= limits.reserve);
     }
 

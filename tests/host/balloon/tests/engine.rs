@@ -2,6 +2,7 @@
 
 //! The engine against a simulated domain.
 
+use balloon_engine::engine::policy::DEFAULT_TUNING;
 use balloon_engine::engine::{Action, Engine, HUGE_PAGES, Limits, Outcome, Unit};
 use balloon_engine::model::{Domain, Stepped, Weather};
 use proptest::prelude::*;
@@ -18,6 +19,7 @@ const STEPS: usize = 4000;
 const FAIR: Weather = Weather {
     free_huge: 1000,
     used: 10_000,
+    cached: 0,
     host_huge: true,
     host_limit: u64::MAX,
 };
@@ -25,7 +27,12 @@ const FAIR: Weather = Weather {
 const LIMITS: Limits = Limits {
     floor: 20_000,
     reserve: 2_000,
+    cushion: 4_000,
 };
+
+fn engine() -> Engine {
+    Engine::new(LIMITS, DEFAULT_TUNING)
+}
 
 /// Runs until the engine rests; returns the number of steps.
 fn settle(domain: &mut Domain, engine: &mut Engine, target: u64) -> Option<usize> {
@@ -35,7 +42,7 @@ fn settle(domain: &mut Domain, engine: &mut Engine, target: u64) -> Option<usize
 #[test]
 fn takes_and_gives_to_the_page() {
     let mut domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     for target in [40_001, 64_999, 20_000, SIZE, 30_000, SIZE] {
         assert!(settle(&mut domain, &mut engine, target).is_some());
@@ -47,7 +54,7 @@ fn takes_and_gives_to_the_page() {
 #[test]
 fn half_of_an_idle_domain_goes_in_huge_runs() {
     let mut domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert!(settle(&mut domain, &mut engine, SIZE / 2 + 3).is_some());
     assert_eq!(domain.held_base, (SIZE / 2 - 3) % HUGE_PAGES);
@@ -61,7 +68,7 @@ fn a_gib_takes_eight_steps_each_way() {
         ..FAIR
     };
     let mut domain = Domain::new(2 * gib, weather);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     // The last step finds that there is nothing left to do.
     assert_eq!(settle(&mut domain, &mut engine, gib), Some(8 + 1));
@@ -71,7 +78,7 @@ fn a_gib_takes_eight_steps_each_way() {
 #[test]
 fn a_target_below_the_floor_stops_at_the_floor() {
     let mut domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert!(settle(&mut domain, &mut engine, 0).is_some());
     assert_eq!(domain.current, LIMITS.floor);
@@ -80,7 +87,7 @@ fn a_target_below_the_floor_stops_at_the_floor() {
 #[test]
 fn a_target_above_all_there_is_stops_there() {
     let mut domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert!(settle(&mut domain, &mut engine, SIZE / 2).is_some());
     assert!(settle(&mut domain, &mut engine, u64::MAX).is_some());
@@ -94,7 +101,7 @@ fn falls_back_to_single_pages_only_as_far_as_needed() {
         ..FAIR
     };
     let mut domain = Domain::new(SIZE, weather);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert!(settle(&mut domain, &mut engine, SIZE - 20 * HUGE_PAGES).is_some());
     assert_eq!(domain.held_huge, 10);
@@ -108,7 +115,7 @@ fn tries_huge_runs_again_after_a_while() {
         ..FAIR
     };
     let mut domain = Domain::new(SIZE, weather);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     for _ in 0..3 {
         domain.step(&mut engine, 20_000);
@@ -122,7 +129,7 @@ fn tries_huge_runs_again_after_a_while() {
 #[test]
 fn a_host_without_superpages_still_gives_all_back() {
     let mut domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert!(settle(&mut domain, &mut engine, SIZE / 2).is_some());
     domain.weather.host_huge = false;
@@ -133,7 +140,7 @@ fn a_host_without_superpages_still_gives_all_back() {
 #[test]
 fn a_host_that_gives_nothing_is_asked_once_a_second() {
     let mut domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
     assert!(settle(&mut domain, &mut engine, SIZE / 2).is_some());
     domain.weather.host_limit = domain.current;
 
@@ -155,7 +162,7 @@ fn a_host_that_gives_nothing_is_asked_once_a_second() {
 fn what_the_built_in_driver_holds_comes_last() {
     let mut domain = Domain::new(SIZE, FAIR);
     domain.reserve = SIZE;
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert!(settle(&mut domain, &mut engine, SIZE / 2).is_some());
     assert!(settle(&mut domain, &mut engine, SIZE).is_some());
@@ -171,7 +178,7 @@ fn nothing_is_taken_that_is_used() {
         ..FAIR
     };
     let mut domain = Domain::new(SIZE, weather);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     for _ in 0..100 {
         assert_ne!(domain.step(&mut engine, 30_000), Stepped::Rest);
@@ -185,14 +192,14 @@ fn nothing_is_taken_that_is_used() {
 #[test]
 fn an_engine_at_its_target_rests() {
     let domain = Domain::new(SIZE, FAIR);
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
 
     assert_eq!(engine.next(&domain.view(SIZE)), Action::Rest);
 }
 
 #[test]
 fn an_outcome_without_progress_delays() {
-    let mut engine = Engine::new(LIMITS);
+    let mut engine = engine();
     let nothing = Outcome::Gave {
         unit: Unit::Base,
         pages: 0,
@@ -212,7 +219,7 @@ prop_compose! {
         host_huge in any::<bool>(),
         host_limit in prop_oneof![Just(u64::MAX), 0..2 * SIZE],
     ) -> Weather {
-        Weather { free_huge, used, host_huge, host_limit }
+        Weather { free_huge, used, cached: 0, host_huge, host_limit }
     }
 }
 
@@ -229,7 +236,7 @@ proptest! {
         let mut domain = Domain::new(SIZE, changes[0].0);
         domain.reserve = reserve;
         let all = domain.all();
-        let mut engine = Engine::new(Limits { floor, reserve: 100 });
+        let mut engine = Engine::new(Limits { floor, reserve: 100, cushion: 0 }, DEFAULT_TUNING);
 
         for (weather, target, steps) in changes {
             domain.weather = weather;

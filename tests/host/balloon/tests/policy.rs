@@ -4,7 +4,7 @@
 
 use balloon_engine::engine::Limits;
 use balloon_engine::engine::policy::{
-    Refusal, check_target, default_floor, default_limits, parse_kib,
+    Refusal, check_target, default_floor, default_limits, limits, parse_bytes, parse_kib,
 };
 use proptest::prelude::*;
 
@@ -43,10 +43,41 @@ fn sizes_are_plain_numbers() {
 }
 
 #[test]
+fn bytes_may_have_a_suffix() {
+    for (text, pages) in [
+        ("8191", 1),
+        ("8K", 2),
+        ("3m", 768),
+        ("1G", 262_144),
+        ("0", 0),
+    ] {
+        assert_eq!(parse_bytes(text), Ok(pages), "{text:?}");
+    }
+    for text in ["", "k", "1T", "1 k", "-1M", "1kk", "\u{e9}k", "k\u{e9}"] {
+        assert_eq!(parse_bytes(text), Err(Refusal::NotANumber), "{text:?}");
+    }
+    assert_eq!(
+        parse_bytes("18446744073709551615G"),
+        Err(Refusal::OutOfRange)
+    );
+}
+
+#[test]
+fn a_floor_may_be_set() {
+    let most = 1024 * MIB;
+    assert_eq!(limits(most, 0), default_limits(most));
+    assert_eq!(limits(most, 5000).floor, 5000);
+    assert_eq!(limits(most, 5000).reserve, default_limits(most).reserve);
+    // What was set when the domain could have more.
+    assert_eq!(limits(most, 2 * most).floor, most);
+}
+
+#[test]
 fn targets_lie_between_the_floor_and_all_there_is() {
     let limits = Limits {
         floor: 100,
         reserve: 10,
+        cushion: 20,
     };
     for (pages, ok) in [
         (0, false),

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! xenballoon, as docs/xenballoon.md describes it.
 
-use super::{BOOT_MIB, MOST_MIB};
+use super::{BOOT_MIB, LIMIT, MOST_MIB, POLL, Run, wait_until};
 use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::{BUILTIN, Balloon, SYSFS};
 use bed::{Refused, Until};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const EINVAL: i32 = 22;
 const ERANGE: i32 = 34;
-const POLL: Duration = Duration::from_millis(50);
-const LIMIT: Duration = Duration::from_secs(60);
-
-type Run = fn(Balloon<'_>) -> Result<()>;
 
 /// By name.
 pub const SCENARIOS: [(&str, Run); 8] = [
@@ -116,19 +112,6 @@ fn xenstore_nonsense(balloon: Balloon<'_>) -> Result<()> {
     })?;
     balloon.settle(boot)?;
     balloon.reach(200).map(drop)
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !done()? {
-        ensure!(
-            start.elapsed() < LIMIT,
-            "not within {} s: {what}",
-            LIMIT.as_secs()
-        );
-        std::thread::sleep(POLL);
-    }
-    Ok(())
 }
 
 fn newest_target_wins(balloon: Balloon<'_>) -> Result<()> {

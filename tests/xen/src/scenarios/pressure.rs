@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Guests that run out of memory, and guests that do not use theirs.
+
+use super::{BOOT_MIB, MOST_MIB, Run, wait_until};
+use anyhow::{Context, Result, ensure};
+use bed::Machine;
+use bed::balloon::{Balloon, SYSFS};
+use std::time::Duration;
+
+/// By name.
+pub const SCENARIOS: [(&str, Run); 4] = [
+    ("balloon_relief", relief),
+    ("balloon_auto_return", auto_return),
+    ("balloon_settings", settings),
+    ("balloon_c_names", c_names),
+];
+
+const FILL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Memory filled with what cannot be reclaimed; emptied when dropped.
+struct Filled<'a>(&'a Machine<'a>);
+
+impl<'a> Filled<'a> {
+    /// Fills so much; an error if anything of the guest's was killed for it, or if it did not fit.
+    fn new(guest: &'a Machine<'a>, kib: u64) -> Result<Self> {
+        let line = format!(
+            "mkdir -p /fill && mount -t tmpfs -o size=4g none /fill && \
+             dd if=/dev/zero of=/fill/zeroes bs=64k count={}",
+            kib / 64
+        );
+        let killed = number(guest, "/proc/vmstat", "oom_kill ")?;
+        let output = guest.run_within(&["sh", "-c", &line], FILL_LIMIT)?;
+        let filled = Self(guest);
+        ensure!(
+            number(guest, "/proc/vmstat", "oom_kill ")? == killed,
+            "out of memory"
+        );
+        output.ok()?;
+        Ok(filled)
+    }
+}
+
+impl Drop for Filled<'_> {
+    fn drop(&mut self) {
+        // If that fails the next scenario says so.
+        let _ = self.0.run(&["umount", "/fill"]);
+    }
+}
+
+/// The number after `name` in a file of the guest's.
+fn number(guest: &Machine<'_>, path: &str, name: &str) -> Result<u64> {
+    let text = guest.read(path)?;
+    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    let word = rest.and_then(|rest| rest.split_whitespace().next());
+    word.with_context(|| format!("no {name:?} in {path}"))?
+        .parse()
+        .with_context(|| format!("{name:?} in {path}"))
+}
+
+fn available(guest: &Machine<'_>) -> Result<u64> {
+    number(guest, "/proc/meminfo", "MemAvailable:")
+}
+
+fn set(balloon: &Balloon<'_>, file: &str, value: &str) -> Result<()> {
+    balloon.guest().write(&format!("{SYSFS}/{file}"), value)
+}
+
+/// Who needs more than the target gets it, if the host has it, and nobody is killed; later it goes back.
+fn relief(balloon: Balloon<'_>) -> Result<()> {
+    let (guest, bed) = (balloon.guest(), balloon.bed());
+    balloon.reach(190)?;
+    bed.allow(guest.name(), MOST_MIB)?;
+    set(&balloon, "hold_off_ms", "500")?;
+    let target = balloon.target_of(190);
+    {
+        let _filled = Filled::new(guest, available(guest)? + 50 * 1024)?;
+        let now = balloon.sample()?;
+        ensure!(
+            now.current_kb > target && now.target_kb == target,
+            "{now:?}"
+        );
+        ensure!(
+            balloon.number("info/oom_events")? > 0,
+            "was never out of memory"
+        );
+        ensure!(balloon.number("info/relieved_kb")? > 0);
+    }
+    balloon.settle(target)?;
+    set(&balloon, "hold_off_ms", "5000")?;
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
+fn auto_return(balloon: Balloon<'_>) -> Result<()> {
+    let (guest, bed) = (balloon.guest(), balloon.bed());
+    let (name, target) = (guest.name().to_string(), balloon.target_of(BOOT_MIB));
+    let (room, before) = (available(guest)?, bed.xen_memory_kib(&name)?);
+    let unseen = balloon.unseen_by_guest()?;
+    set(&balloon, "auto_return", "1")?;
+
+    let (cushion, floor) = (
+        balloon.number("info/cushion_kb")?,
+        balloon.number("floor_kb")?,
+    );
+    wait_until("what is not used goes back", || {
+        let now = balloon.sample()?.current_kb;
+        let free = number(guest, "/proc/meminfo", "MemFree:")?;
+        Ok(now == floor || (now < target && free < 2 * cushion))
+    })?;
+    let now = balloon.sample()?;
+    ensure!(now.target_kb == target, "the target has moved: {now:?}");
+    wait_until("Xen has it", || Ok(balloon.unseen_by_guest()? == unseen))?;
+    ensure!(bed.xen_memory_kib(&name)? + 16 * 1024 < before);
+
+    // It is there again for whoever needs it, and nobody is killed.
+    drop(Filled::new(guest, room - 40 * 1024)?);
+    ensure!(balloon.sample()?.current_kb <= target);
+    set(&balloon, "auto_return", "0")?;
+    balloon.settle(target)?;
+    Ok(())
+}
+
+/// What can be set, and what cannot.
+fn settings(balloon: Balloon<'_>) -> Result<()> {
+    let most = balloon.number("info/max_kb")?;
+    let floor = balloon.number("floor_kb")?;
+    let above = (most + 4).to_string();
+    let nonsense: [(&str, &[&str]); 4] = [
+        ("floor_kb", &["-1", "x", &above]),
+        ("auto_return", &["2", "on", "-1"]),
+        ("relief_kb", &["-1", "4k"]),
+        ("hold_off_ms", &["3600001", "1.5"]),
+    ];
+    for (file, texts) in nonsense {
+        let before = balloon.number(file)?;
+        for text in texts {
+            ensure!(set(&balloon, file, text).is_err(), "{file} takes {text:?}");
+        }
+        ensure!(balloon.number(file)? == before, "{file} has changed");
+    }
+
+    // A floor above what the domain has raises it.
+    let boot = balloon.target_of(BOOT_MIB);
+    set(&balloon, "floor_kb", &boot.to_string())?;
+    balloon.ask(200)?;
+    wait_until("the toolstack's target is heard of", || {
+        Ok(balloon.number("info/asked_kb")? == balloon.target_of(200))
+    })?;
+    std::thread::sleep(Duration::from_millis(300));
+    let now = balloon.sample()?;
+    ensure!((now.target_kb, now.current_kb) == (boot, boot), "{now:?}");
+    set(&balloon, "floor_kb", "0")?;
+    ensure!(balloon.number("floor_kb")? == floor);
+    balloon.settle(balloon.target_of(200))?;
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
+/// Tools that know the built-in driver's files find them here.
+fn c_names(balloon: Balloon<'_>) -> Result<()> {
+    let mib = 1024 * 1024;
+    set(&balloon, "target", &(220 * mib).to_string())?;
+    balloon.settle(220 * 1024)?;
+    set(&balloon, "target", "230M")?;
+    balloon.settle(230 * 1024)?;
+    ensure!(balloon.number("target")? == 230 * mib);
+    for (file, value) in [
+        ("schedule_delay", 1),
+        ("max_schedule_delay", 1),
+        ("retry_count", 0),
+        ("max_retry_count", 0),
+        ("scrub_pages", 1),
+        ("info/high_kb", 0),
+    ] {
+        ensure!(balloon.number(file)? == value, "{file}");
+    }
+    balloon.reach(BOOT_MIB).map(drop)
+}
