@@ -20,31 +20,52 @@ pub(crate) struct Toolstack {
     pub(crate) ceiling: u64,
 }
 
+/// Reads a size in pages.
+fn pages(name: &CStr) -> Result<Option<u64>> {
+    let value = store::read(c"memory", name)?;
+    Ok(value.number().map(|kib| kib / 4))
+}
+
 impl Toolstack {
-    /// Asks xenstore.
+    /// Asks xenstore, in a domain of which the guest does not see `unseen` pages.
     ///
     /// Context: process context, sleeps.
-    pub(crate) fn read(kind: Kind) -> Self {
-        let pages = |name| {
-            let value = store::read(c"memory", name)?;
-            Ok(value.number().map(|kib| kib / 4))
-        };
-        let static_max = pages(c"static-max").ok().flatten().unwrap_or(0);
-        // The toolstack counts pages of a PVH or HVM domain that the guest does not see as memory;
-        // how many is fixed when the domain is built. The built-in driver reckons the same way
-        // (`watch_target()` in `drivers/xen/xen-balloon.c`).
-        let unseen = if kind == Kind::Pv || domain::is_initial() {
-            0
-        } else {
-            static_max.saturating_sub(builtin::stats().total as u64)
-        };
+    pub(crate) fn read(unseen: u64) -> Self {
         let seen = |pages: u64| pages.saturating_sub(unseen);
+        let static_max = pages(c"static-max").ok().flatten().unwrap_or(0);
 
         Self {
             target: pages(c"target").map(|target| target.map(seen)),
             ceiling: seen(static_max),
         }
     }
+}
+
+/// No domain has more memory that its guest does not see than this, in pages: 64 MiB.
+const MOST_UNSEEN: u64 = 16384;
+
+/// Returns how many pages the toolstack counts that the guest does not see as memory: some of a PVH
+/// or HVM domain's, fixed when it is built.
+///
+/// The built-in driver reckons the same way, once (`watch_target()` in
+/// `drivers/xen/xen-balloon.c`): what the domain was built with was its static-max. If that has been
+/// changed since, the built-in driver's target tells what it has found.
+///
+/// Context: process context, sleeps; before the built-in driver is given a target of ours.
+pub(crate) fn unseen(kind: Kind) -> u64 {
+    if kind == Kind::Pv || domain::is_initial() {
+        return 0;
+    }
+    let builtin = builtin::stats();
+    let beyond = |name, seen: usize| {
+        let counted = pages(name).ok().flatten()?;
+        let unseen = counted.checked_sub(seen as u64)?;
+        (unseen <= MOST_UNSEEN).then_some(unseen)
+    };
+
+    beyond(c"static-max", builtin.total)
+        .or_else(|| beyond(c"target", builtin.target))
+        .unwrap_or(0)
 }
 
 /// Returns how many pages the domain can have beyond those that the built-in driver counts as

@@ -130,6 +130,8 @@ pub(crate) struct Balloon {
     /// Dropped after that: the built-in driver goes on from where we were.
     builtin: builtin::Hold,
     kind: Kind,
+    /// Pages that the toolstack counts and the guest does not see.
+    unseen: u64,
     pub(crate) tunables: Tunables,
     /// Since when [`View::now_ms`] counts.
     start: Instant<Monotonic>,
@@ -169,7 +171,8 @@ impl Balloon {
     pub(crate) fn new(floor: u64, auto_return: bool) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let kind = domain::require()?;
-            let ceiling = Toolstack::read(kind).ceiling;
+            let unseen = toolstack::unseen(kind);
+            let ceiling = Toolstack::read(unseen).ceiling;
             let most = toolstack::most(ceiling);
             if floor > most {
                 pr_err!(
@@ -191,6 +194,7 @@ impl Balloon {
                 }),
                 builtin,
                 kind,
+                unseen,
                 tunables,
                 start: Instant::now(),
                 asked: Atomic::new(target),
@@ -261,7 +265,7 @@ impl Balloon {
 
     /// Reads what the toolstack asks for. What is no number changes nothing.
     fn read_target(&self) {
-        let toolstack = Toolstack::read(self.kind);
+        let toolstack = Toolstack::read(self.unseen);
         self.ceiling.store(toolstack.ceiling, Relaxed);
 
         match toolstack.target {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! xenballoon, as docs/xenballoon.md describes it.
 
-use super::{BOOT_MIB, LIMIT, MOST_MIB, POLL, Run, wait_until};
+use super::{BOOT_MIB, LIMIT, MOST_MIB, POLL, Run, saved_and_restored, wait_until};
 use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::{BUILTIN, Balloon, SYSFS};
 use bed::{Refused, Until};
-use std::sync::Mutex;
 use std::time::Duration;
 
 const EINVAL: i32 = 22;
@@ -160,22 +159,11 @@ fn reload(balloon: Balloon<'_>) -> Result<()> {
     balloon.reach(BOOT_MIB).map(drop)
 }
 
-/// dom0 has room for one saved guest.
-static SAVED: Mutex<()> = Mutex::new(());
-
 fn save_restore(balloon: Balloon<'_>) -> Result<()> {
     let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
     balloon.reach(192)?;
     let before = balloon.unseen_by_guest()?;
-    {
-        let _alone = SAVED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let file = format!("/tmp/{name}.save");
-        bed.save(&name, &file)?;
-        bed.restore(&name, &file)?;
-        bed.dom0().run(&["rm", &file])?.ok()?;
-    }
+    saved_and_restored(bed, &name)?;
     let balloon = Balloon::of(bed, &name)?;
     // The tool stack gives a restored domain the target of its configuration.
     wait_until("the restored guest is at a target", || {

@@ -2,11 +2,13 @@
 //! Scenarios: what users do, with the tools they have.
 
 mod balloon;
+pub mod endurance;
 mod pressure;
 
-use anyhow::{Result, ensure};
-use bed::Bed;
+use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;
+use bed::{Bed, Machine};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Memory of every guest at boot.
@@ -33,6 +35,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
     balloon::SCENARIOS
         .iter()
         .chain(&pressure::SCENARIOS)
+        .chain(&endurance::SCENARIOS)
         .map(|&(name, run)| Scenario { name, run })
 }
 
@@ -50,6 +53,30 @@ fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> 
     Ok(())
 }
 
+/// The number after `name` in a file of the guest's.
+fn number(guest: &Machine<'_>, path: &str, name: &str) -> Result<u64> {
+    let text = guest.read(path)?;
+    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    let word = rest.and_then(|rest| rest.split_whitespace().next());
+    word.with_context(|| format!("no {name:?} in {path}"))?
+        .parse()
+        .with_context(|| format!("{name:?} in {path}"))
+}
+
+/// dom0 has room for one saved guest.
+static SAVED: Mutex<()> = Mutex::new(());
+
+/// Saves a guest and lets it go on in a new domain.
+fn saved_and_restored(bed: &Bed, name: &str) -> Result<()> {
+    let _alone = SAVED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let file = format!("/tmp/{name}.save");
+    bed.save(name, &file)?;
+    bed.restore(name, &file)?;
+    bed.dom0().run(&["rm", &file])?.ok().map(drop)
+}
+
 /// Puts a guest back to where scenarios start, whatever the last one has left of it.
 pub fn prepare<'a>(bed: &'a Bed, name: &str) -> Result<Balloon<'a>> {
     let lives = bed.guest(name)?.read("/proc/modules");
@@ -62,12 +89,11 @@ pub fn prepare<'a>(bed: &'a Bed, name: &str) -> Result<Balloon<'a>> {
             String::new()
         }
     };
-    let loaded = modules.lines().any(|line| line.starts_with("xenballoon "));
-    let balloon = if loaded {
-        Balloon::of(bed, name)
-    } else {
-        Balloon::load(bed, name)
-    }?;
+    if modules.lines().any(|line| line.starts_with("xenballoon ")) {
+        // Settings of the last one's go with it.
+        bed.guest(name)?.rmmod("xenballoon")?;
+    }
+    let balloon = Balloon::load(bed, name)?;
     balloon.reach(BOOT_MIB)?;
     Ok(balloon)
 }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The same again and again, under load, and in the middle of something else.
+
+use super::{BOOT_MIB, MOST_MIB, Run, saved_and_restored, wait_until};
+use anyhow::{Result, ensure};
+use bed::Machine;
+use bed::balloon::{Balloon, SYSFS};
+use std::time::Duration;
+
+/// By name.
+pub const SCENARIOS: [(&str, Run); 3] = [
+    ("balloon_random_targets", |balloon| {
+        random_targets(balloon, 500)
+    }),
+    ("balloon_cycles", |balloon| cycles(balloon, 200)),
+    ("balloon_save_under_way", save_under_way),
+];
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A new target 50 times a second, while something fills up to 24 MiB and leaves them again. Ends with the
+/// number of targets on standard output.
+const TARGETS: &str = "
+    cd /sys/class/misc/xenballoon
+    low=$(cat floor_kb) most=$(cat info/max_kb) r=$1 n=0
+    mkdir -p /load && mount -t tmpfs none /load
+    (while [ -e /load ]; do
+        dd if=/dev/zero of=/load/fill bs=1M count=$((n = (n * 5 + 7) % 24)) 2>/dev/null
+        rm -f /load/fill
+        [ -e /load/stop ] && break
+    done) &
+    while [ $n -lt $2 ]; do
+        r=$(((r * 1103515245 + 12345) % 2147483648))
+        echo $((low + (r / 8) % (most - low))) > target_kb || exit 1
+        usleep 20000
+        n=$((n + 1))
+    done
+    touch /load/stop; wait; umount /load; echo $n";
+
+fn targets(guest: &Machine<'_>, count: u32) -> Result<()> {
+    let count = count.to_string();
+    let killed = super::number(guest, "/proc/vmstat", "oom_kill ")?;
+    let output = guest.run_within(&["sh", "-c", TARGETS, "targets", "20261121", &count], LIMIT)?;
+    let output = output.ok()?;
+    ensure!(output.stdout.trim() == count, "{}", output.stdout);
+    ensure!(
+        super::number(guest, "/proc/vmstat", "oom_kill ")? == killed,
+        "out of memory"
+    );
+    Ok(())
+}
+
+/// Random targets under load: nobody is killed, and not a page is missing afterwards.
+pub fn random_targets(balloon: Balloon<'_>, count: u32) -> Result<()> {
+    let before = balloon.unseen_by_guest()?;
+    balloon.bed().allow(balloon.guest().name(), MOST_MIB)?;
+    targets(balloon.guest(), count)?;
+    balloon.reach(BOOT_MIB)?;
+    ensure!(balloon.unseen_by_guest()? == before);
+    Ok(())
+}
+
+/// Loads and unloads, each time with something held and a step under way.
+pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
+    const CYCLES: &str = "
+        cd /; n=0 a=$2 b=$3
+        while [ $n -lt $1 ]; do
+            echo $a > /sys/class/misc/xenballoon/target_kb || exit 1
+            c=$a a=$b b=$c n=$((n + 1))
+            rmmod xenballoon && insmod /modules/xenballoon.ko || exit 1
+        done
+        echo $n";
+    let before = balloon.unseen_by_guest()?;
+    let (low, high) = (
+        balloon.target_of(200).to_string(),
+        balloon.target_of(BOOT_MIB).to_string(),
+    );
+    let (guest, count) = (balloon.guest(), count.to_string());
+    let line = ["sh", "-c", CYCLES, "cycles", &count, &low, &high];
+    let output = guest.run_within(&line, LIMIT)?.ok()?;
+    ensure!(output.stdout.trim() == count, "{}", output.stdout);
+    balloon.reach(220)?;
+    balloon.reach(BOOT_MIB)?;
+    ensure!(balloon.unseen_by_guest()? == before);
+    Ok(())
+}
+
+/// Saved and restored while new targets come in all the time.
+fn save_under_way(balloon: Balloon<'_>) -> Result<()> {
+    let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
+    let before = balloon.unseen_by_guest()?;
+    bed.allow(&name, MOST_MIB)?;
+    let line = format!(
+        "(low=$(({0} + 4096)) high={1}; while [ ! -e /stop ]; do
+            echo $low > {SYSFS}/target_kb; usleep 30000
+            echo $high > {SYSFS}/target_kb; usleep 30000
+        done; rm /stop; touch /stopped) > /dev/null 2>&1 &",
+        balloon.number("floor_kb")?,
+        balloon.target_of(BOOT_MIB)
+    );
+    balloon.guest().run(&["sh", "-c", &line])?.ok()?;
+    saved_and_restored(bed, &name)?;
+
+    let guest = bed.guest(&name)?;
+    guest.run(&["touch", "/stop"])?.ok()?;
+    wait_until("the load has ended", || {
+        Ok(guest.run(&["rm", "/stopped"])?.status == 0)
+    })?;
+    // The toolstack's target counts again when it is set again.
+    balloon.reach(200)?;
+    balloon.reach(BOOT_MIB)?;
+    ensure!(balloon.unseen_by_guest()? == before);
+    Ok(())
+}
