@@ -180,7 +180,11 @@ unsafe fn set_p2m(page: NonNull<kernel::bindings::page>, mfn: usize) -> Result {
         if bindings::xenoxide_write_p2m(pfn, mfn) == 0 {
             return Ok(());
         }
-        // The part of the table is one that all frames without memory share: get one of its own.
+        // The part of the table is one that all frames without memory share, and cannot be written.
+        if mfn == INVALID_P2M_ENTRY {
+            return Ok(());
+        }
+        // It holds that this frame has no memory: get one of its own.
         to_result(bindings::xen_alloc_p2m_entry(pfn))?;
         to_result(bindings::xenoxide_write_p2m(pfn, mfn))
     }
