@@ -33,6 +33,8 @@ const INVALID_P2M_ENTRY: usize = usize::MAX;
 /// Maps and unmaps runs of pages.
 pub(super) struct Mapper {
     calls: KVVec<bindings::multicall_entry>,
+    /// How many of the calls are queued. What an attempt that failed has left there is dropped by
+    /// the next one: it may be of pages that are somebody else's by then.
     used: usize,
     multicalls: u64,
 }
@@ -61,6 +63,7 @@ impl Mapper {
     /// What the hypervisor says; some of the pages may be unmapped then, and all are still in the
     /// P2M.
     pub(super) fn unmap(&mut self, stack: &Stack, runs: usize) -> Result {
+        self.used = 0;
         for_each_page(stack, runs, |page, _| {
             // SAFETY: The page is ours and nobody uses it.
             unsafe { self.queue(page, None) }
@@ -92,6 +95,7 @@ impl Mapper {
         runs: usize,
         mfn: impl Fn(usize) -> usize,
     ) -> Result {
+        self.used = 0;
         for_each_page(stack, runs, |page, n| {
             // SAFETY: By the requirements; the page is ours and nobody uses it.
             unsafe {
