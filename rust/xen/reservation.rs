@@ -229,7 +229,10 @@ impl Exchange {
             return Exchanged::failed(e);
         }
 
-        let before = self.count_before(order);
+        let before = match self.count_before(order) {
+            Ok(before) => before,
+            Err(e) => return Exchanged::failed(e),
+        };
         let frames = runs * self.frames_per_run(order);
         let unit = if self.translated { order } else { Order::Base };
         let ret = self.memory_op(bindings::XENMEM_decrease_reservation, unit, frames);
@@ -332,12 +335,12 @@ impl Exchange {
     }
 
     /// Returns the domain's page count where it may be needed to tell what became of an extent.
-    fn count_before(&mut self, order: Order) -> Option<usize> {
+    fn count_before(&mut self, order: Order) -> Result<Option<usize>> {
         if !self.translated || order == Order::Base {
-            return None;
+            return Ok(None);
         }
         self.memory_ops += 1;
-        current().ok()
+        current().map(Some)
     }
 
     /// Returns how many pages the hypervisor has taken of the extent at which it stopped.
@@ -347,7 +350,8 @@ impl Exchange {
     fn gone_of_broken(&mut self, unit: Order, before: Option<usize>, counted: usize) -> usize {
         let Some(before) = before else { return 0 };
         self.memory_ops += 1;
-        let gone = current().map_or(0, |now| before.saturating_sub(now));
+        // Where it cannot be told, none of them may be used again. The last page is never gone.
+        let gone = current().map_or(usize::MAX, |now| before.saturating_sub(now));
 
         gone.saturating_sub(counted).min(unit.pages() - 1)
     }
