@@ -111,6 +111,20 @@ impl Stack {
         Some(page)
     }
 
+    /// Moves the top run to the top of `to`, if there is one and it has the same order, and returns
+    /// whether it did.
+    pub(crate) fn move_top(&mut self, to: &mut Stack) -> bool {
+        if self.order != to.order {
+            return false;
+        }
+        let Some(page) = self.pop() else {
+            return false;
+        };
+        // SAFETY: The run was on this stack, so it has the order and nobody else owns it.
+        unsafe { to.push(page) };
+        true
+    }
+
     /// Calls `f` with the first page of each of the top `runs` runs.
     pub(crate) fn for_each(&self, runs: usize, mut f: impl FnMut(NonNull<bindings::page>)) {
         let mut next = self.top;

@@ -262,15 +262,15 @@ impl Exchange {
         let ret = self.memory_op(bindings::XENMEM_populate_physmap, order, runs);
         let done = ret.unwrap_or(0).min(runs);
         if let Err(e) = self.map_populated(stack, done) {
-            return Exchanged::failed(e);
+            return Exchanged {
+                pages: self.settle_populated(stack, done) * order.pages(),
+                error: Some(e),
+            };
         }
 
         for _ in 0..done {
-            let Some(first) = stack.pop() else { break };
-            // SAFETY: The run was on the stack of holes, so it is ours and marked.
-            unsafe { mark_populated(first, order) };
-            // SAFETY: The run is backed again; we own it and give it up.
-            unsafe { kernel::bindings::__free_pages(first.as_ptr(), order.log2()) };
+            // SAFETY: The run is a hole, and backed and mapped again.
+            unsafe { free_populated(stack) };
         }
         Exchanged {
             pages: done * order.pages(),
@@ -448,21 +448,28 @@ impl Exchange {
         };
         let frames = &self.frames;
         // SAFETY: The frames listed are the domain's and were behind these pages.
-        let Err(e) = (unsafe { mapper.map(stack, runs, |n| frames[n]) }) else {
+        if unsafe { mapper.map(stack, runs, |n| frames[n]) }.is_ok() {
             return;
-        };
-
-        pr_err!(
-            "{runs} runs of pages cannot be mapped again ({}) and are lost\n",
-            e.to_errno()
-        );
-        for _ in 0..runs {
-            stack.pop();
         }
+
+        let pages = stack.order().pages();
+        let mut mapped = Stack::new(stack.order());
+        let mut run = Stack::new(stack.order());
+        for i in 0..runs {
+            if !stack.move_top(&mut run) {
+                break;
+            }
+            // SAFETY: As above.
+            match unsafe { mapper.map(&run, 1, |n| frames[i * pages + n]) } {
+                Ok(()) => _ = run.move_top(&mut mapped),
+                Err(e) => lose(&mut run, false, e),
+            }
+        }
+        while mapped.move_top(stack) {}
     }
 
     /// Maps the first `runs` of `stack`, in a PV domain, to the machine frames listed, the first
-    /// of each run. Runs that cannot be mapped go back to the hypervisor.
+    /// of each run.
     fn map_populated(&mut self, stack: &Stack, runs: usize) -> Result {
         let Some(mapper) = &mut self.mapper else {
             return Ok(());
@@ -470,15 +477,72 @@ impl Exchange {
         let frames = &self.frames;
         let pages = stack.order().pages();
         // SAFETY: The hypervisor has just given us these frames, for these pages.
-        let ret = unsafe { mapper.map(stack, runs, |n| frames[n / pages] + n % pages) };
-        if ret.is_ok() || runs == 0 {
-            return ret;
-        }
-
-        mapper.unmap(stack, runs)?;
-        self.memory_op(bindings::XENMEM_decrease_reservation, stack.order(), runs)?;
-        ret
+        unsafe { mapper.map(stack, runs, |n| frames[n / pages] + n % pages) }
     }
+
+    /// Settles the first `done` of `stack`, holes that were populated and could not all be mapped,
+    /// one by one: what can be mapped goes to the page allocator, other memory back to the
+    /// hypervisor. Where it does not take it either, the run is taken off `stack` for good.
+    ///
+    /// Returns how many runs are holes no more.
+    fn settle_populated(&mut self, stack: &mut Stack, done: usize) -> usize {
+        let mut holes = Stack::new(stack.order());
+        let mut run = Stack::new(stack.order());
+        let mut filled = 0;
+
+        for i in 0..done {
+            if !stack.move_top(&mut run) {
+                break;
+            }
+            self.frames[0] = self.frames[i];
+            if self.map_populated(&run, 1).is_ok() {
+                // SAFETY: The run was a hole, and is backed and mapped again.
+                unsafe { free_populated(&mut run) };
+                filled += 1;
+            } else if let Err(e) = self.give_back(&run) {
+                lose(&mut run, true, e);
+                filled += 1;
+            } else {
+                run.move_top(&mut holes);
+            }
+        }
+        while holes.move_top(stack) {}
+        filled
+    }
+
+    /// Gives the memory behind the top run of `stack`, the first machine frame listed, back to the
+    /// hypervisor, in a PV domain.
+    fn give_back(&mut self, stack: &Stack) -> Result {
+        self.unmap(stack, 1)?;
+        let done = self.memory_op(bindings::XENMEM_decrease_reservation, stack.order(), 1)?;
+
+        if done == 1 {
+            Ok(())
+        } else {
+            Err(EBUSY)
+        }
+    }
+}
+
+/// Takes the top run off `stack` for good: it cannot be mapped, so nobody may touch it. It counts
+/// as memory that is used, which is what the hypervisor counts it as.
+#[cfg(CONFIG_XEN_PV)]
+fn lose(stack: &mut Stack, hole: bool, error: Error) {
+    let order = stack.order();
+    let Some(first) = stack.pop() else { return };
+
+    if hole {
+        // SAFETY: The run was on the stack, so it is ours; it was counted, and stays marked.
+        unsafe { count_surrendered(first, -(order.pages() as isize)) };
+    } else {
+        // SAFETY: The run was on the stack, so it is ours, and its pages have no type yet.
+        unsafe { set_offline(first, order) };
+    }
+    pr_err!(
+        "{} KiB cannot be mapped again ({}) and are lost\n",
+        order.pages() * 4,
+        error.to_errno()
+    );
 }
 
 #[cfg(not(CONFIG_XEN_PV))]
@@ -492,6 +556,10 @@ impl Exchange {
     fn map_populated(&mut self, _stack: &Stack, _runs: usize) -> Result {
         Ok(())
     }
+
+    fn settle_populated(&mut self, _stack: &mut Stack, _done: usize) -> usize {
+        0
+    }
 }
 
 /// Marks the pages of a run as surrendered, as the built-in driver marks its own: not managed by
@@ -499,36 +567,57 @@ impl Exchange {
 ///
 /// # Safety
 ///
-/// `first` must be the first page of a run of `order` that the caller owns.
+/// `first` must be the first page of a run of `order` that the caller owns, not yet marked.
 unsafe fn mark_surrendered(first: NonNull<kernel::bindings::page>, order: Order) {
-    let n = order.pages();
-
-    for i in 0..n {
-        // SAFETY: The run has `n` pages, all ours, and none has a type yet.
-        unsafe { bindings::xenoxide_set_page_offline(nth_page(first, i).as_ptr()) };
-    }
-    // SAFETY: The pages are ours and out of the allocator.
+    // SAFETY: By the requirements.
     unsafe {
-        kernel::bindings::adjust_managed_page_count(first.as_ptr(), -(n as isize));
-        bindings::xenoxide_mod_balloon_pages(first.as_ptr(), n as isize);
+        set_offline(first, order);
+        count_surrendered(first, order.pages() as isize);
     }
 }
 
-/// Takes the marks of [`mark_surrendered`] off again.
+/// Marks the pages of a run as not to be read by a dump.
 ///
 /// # Safety
 ///
-/// As for [`mark_surrendered`]; the run must have been marked by it.
-unsafe fn mark_populated(first: NonNull<kernel::bindings::page>, order: Order) {
-    let n = order.pages();
+/// `first` must be the first page of a run of `order` that the caller owns, not yet marked.
+unsafe fn set_offline(first: NonNull<kernel::bindings::page>, order: Order) {
+    for i in 0..order.pages() {
+        // SAFETY: The run has that many pages, all ours, and none has a type yet.
+        unsafe { bindings::xenoxide_set_page_offline(nth_page(first, i).as_ptr()) };
+    }
+}
 
+/// Counts `pages` pages as ballooned and takes them out of what the allocator manages; undoes that
+/// where it is negative.
+///
+/// # Safety
+///
+/// `first` must be the first page of a run of so many pages that the caller owns.
+unsafe fn count_surrendered(first: NonNull<kernel::bindings::page>, pages: isize) {
     // SAFETY: The pages are ours and out of the allocator.
     unsafe {
-        kernel::bindings::adjust_managed_page_count(first.as_ptr(), n as isize);
-        bindings::xenoxide_mod_balloon_pages(first.as_ptr(), -(n as isize));
+        kernel::bindings::adjust_managed_page_count(first.as_ptr(), -pages);
+        bindings::xenoxide_mod_balloon_pages(first.as_ptr(), pages);
     }
-    for i in 0..n {
-        // SAFETY: The run has `n` pages, all ours and marked.
+}
+
+/// Takes the marks of [`mark_surrendered`] off the top run of `stack` again and gives it to the
+/// page allocator.
+///
+/// # Safety
+///
+/// The run must have been surrendered and marked, and must have memory behind it again.
+unsafe fn free_populated(stack: &mut Stack) {
+    let order = stack.order();
+    let Some(first) = stack.pop() else { return };
+
+    // SAFETY: The run was on the stack, so it is ours; it was counted.
+    unsafe { count_surrendered(first, -(order.pages() as isize)) };
+    for i in 0..order.pages() {
+        // SAFETY: The run has that many pages, all ours and marked.
         unsafe { bindings::xenoxide_clear_page_offline(nth_page(first, i).as_ptr()) };
     }
+    // SAFETY: The run is backed; we own it and give it up.
+    unsafe { kernel::bindings::__free_pages(first.as_ptr(), order.log2()) };
 }
