@@ -22,6 +22,13 @@ bool xenoxide_xen_feature(int flag);
 long xenoxide_memory_op(unsigned int cmd, void *arg);
 int xenoxide_multicall(struct multicall_entry *calls, unsigned int nr);
 
+/* kunit.c */
+unsigned long xenoxide_managed_pages(void);
+long xenoxide_balloon_pages(void);
+bool xenoxide_pfn_offline(unsigned long pfn);
+bool xenoxide_pfn_free(unsigned long pfn);
+long xenoxide_read_pfn(unsigned long pfn, unsigned long *word);
+
 /* page.c */
 unsigned long xenoxide_page_to_pfn(const struct page *page);
 unsigned long xenoxide_page_to_gfn(struct page *page);

@@ -3,6 +3,8 @@
 //! Small wrappers for kernel subjects that the kernel crate does not cover yet.
 
 pub mod device;
+#[cfg(CONFIG_KUNIT)]
+pub mod faults;
 pub mod memory;
 pub mod oom;
 pub mod pages;

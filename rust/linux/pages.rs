@@ -12,6 +12,11 @@ use core::{
 };
 use kernel::bindings;
 
+#[cfg(CONFIG_KUNIT)]
+use super::faults::alloc_pages;
+#[cfg(not(CONFIG_KUNIT))]
+use bindings::alloc_pages;
+
 /// How pages for the hypervisor are allocated: zeroed; trying no more than a little, warning nobody,
 /// leaving the reserves alone.
 const GFP_EXTENT: bindings::gfp_t = xen_bindings::XENOXIDE_GFP_EXTENT;
@@ -206,7 +211,7 @@ impl Extents {
     /// Context: may sleep.
     pub fn grow(&mut self) -> bool {
         // SAFETY: No preconditions: flags and order are valid.
-        let page = unsafe { bindings::alloc_pages(GFP_EXTENT, self.0.order.log2()) };
+        let page = unsafe { alloc_pages(GFP_EXTENT, self.0.order.log2()) };
 
         match NonNull::new(page) {
             Some(page) => {

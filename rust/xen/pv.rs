@@ -24,6 +24,19 @@ use kernel::{
     prelude::*, //
 };
 
+#[cfg(CONFIG_KUNIT)]
+use crate::linux::faults::{
+    alloc_p2m_entry,
+    multicall,
+    write_p2m, //
+};
+#[cfg(not(CONFIG_KUNIT))]
+use bindings::{
+    xen_alloc_p2m_entry as alloc_p2m_entry,
+    xenoxide_multicall as multicall,
+    xenoxide_write_p2m as write_p2m, //
+};
+
 /// How many pages one multicall maps or unmaps: 32 KiB of entries.
 const CALLS: usize = 512;
 
@@ -139,9 +152,7 @@ impl Mapper {
         self.used = 0;
         self.multicalls += 1;
         // SAFETY: The calls are those of `queue()`, whose callers vouch for them.
-        to_result(unsafe {
-            bindings::xenoxide_multicall(calls.as_mut_ptr(), calls.len() as c_uint)
-        })?;
+        to_result(unsafe { multicall(calls.as_mut_ptr(), calls.len() as c_uint) })?;
         calls
             .iter()
             .try_for_each(|call| to_result(call.result as i32))
@@ -181,7 +192,7 @@ unsafe fn set_p2m(page: NonNull<kernel::bindings::page>, mfn: usize) -> Result {
     // SAFETY: By the requirements.
     unsafe {
         let pfn = bindings::xenoxide_page_to_pfn(page.as_ptr());
-        if bindings::xenoxide_write_p2m(pfn, mfn) == 0 {
+        if write_p2m(pfn, mfn) == 0 {
             return Ok(());
         }
         // The part of the table is one that all frames without memory share, and cannot be written.
@@ -189,7 +200,7 @@ unsafe fn set_p2m(page: NonNull<kernel::bindings::page>, mfn: usize) -> Result {
             return Ok(());
         }
         // It holds that this frame has no memory: get one of its own.
-        to_result(bindings::xen_alloc_p2m_entry(pfn))?;
-        to_result(bindings::xenoxide_write_p2m(pfn, mfn))
+        to_result(alloc_p2m_entry(pfn))?;
+        to_result(write_p2m(pfn, mfn))
     }
 }

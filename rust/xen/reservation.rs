@@ -40,6 +40,11 @@ use kernel::{
     prelude::*, //
 };
 
+#[cfg(CONFIG_KUNIT)]
+use crate::linux::faults::memory_op;
+#[cfg(not(CONFIG_KUNIT))]
+use bindings::xenoxide_memory_op as memory_op;
+
 /// How many frame numbers fit one hypercall of an [`Exchange`].
 const FRAMES: usize = 4096;
 
@@ -69,7 +74,7 @@ pub fn maximum() -> Result<usize> {
 fn own_count(op: c_uint) -> Result<usize> {
     let mut domid: bindings::domid_t = bindings::DOMID_SELF as bindings::domid_t;
     // SAFETY: Both operations that come here read a domain ID and write nothing.
-    let ret = unsafe { bindings::xenoxide_memory_op(op, (&raw mut domid).cast::<c_void>()) };
+    let ret = unsafe { memory_op(op, (&raw mut domid).cast::<c_void>()) };
 
     to_count(ret)
 }
@@ -329,9 +334,7 @@ impl Exchange {
         self.memory_ops += 1;
         // SAFETY: The frames listed are runs of a stack that the caller owns: surrendering or
         // populating them touches nobody else. The hypervisor writes at most `nr` frame numbers.
-        to_count(unsafe {
-            bindings::xenoxide_memory_op(op, (&raw mut reservation).cast::<c_void>())
-        })
+        to_count(unsafe { memory_op(op, (&raw mut reservation).cast::<c_void>()) })
     }
 
     /// Returns the domain's page count where it may be needed to tell what became of an extent.

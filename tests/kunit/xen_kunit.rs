@@ -15,12 +15,15 @@ use kernel::{
     },
     time::{
         delay::fsleep,
-        Delta, //
+        Delta,
+        Instant,
+        Monotonic, //
     }, //
 };
 
 #[path = "../../rust/bindings/mod.rs"]
 pub mod bindings;
+mod faults;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
 #[path = "../../rust/xen/mod.rs"]
@@ -32,6 +35,23 @@ module! {
     authors: ["The Xenoxide authors"],
     description: "KUnit suites for the xen layer",
     license: "GPL v2",
+    params: {
+        fault_seed: u64 {
+            default: 0,
+            description: "Seed of the faults in any order, as an earlier run said it; 0: another one",
+        },
+    },
+}
+
+/// Returns the seed of what is random: how long a nap was, if none was given.
+fn seed() -> u64 {
+    let given = linux::param::value::<u64>(module_parameters::fault_seed.value());
+    if given != 0 {
+        return given;
+    }
+    let start = Instant::<Monotonic>::now();
+    fsleep(Delta::from_millis(1));
+    start.elapsed().as_nanos().unsigned_abs() | 1
 }
 
 /// Only carries the suites.
