@@ -79,6 +79,10 @@ pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
     let line = ["sh", "-c", CYCLES, "cycles", &count, &low, &high];
     let output = guest.run_within(&line, LIMIT)?.ok()?;
     ensure!(output.stdout.trim() == count, "{}", output.stdout);
+    wait_until("the last move has ended", || {
+        let now = balloon.sample()?;
+        Ok(now.current_kb == now.target_kb)
+    })?;
     balloon.reach(220)?;
     balloon.reach(BOOT_MIB)?;
     ensure!(balloon.unseen_by_guest()? == before);
