@@ -3,7 +3,7 @@
 //! `xenballoon`: gives a Xen domain's memory to the host and takes it back.
 //!
 //! ```text
-//!   store, device  ── wiring: here, `surface`
+//!   store, device  ── wiring: here, `surface`, `control`
 //!        │ target
 //!        ▼
 //!     worker ◀────▶ engine        pure: what to do next
@@ -35,6 +35,7 @@ use xen::{
 
 #[path = "../rust/bindings/mod.rs"]
 pub mod bindings;
+mod control;
 pub mod engine;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;
@@ -106,16 +107,16 @@ impl kernel::InPlaceModule for XenBalloon {
             Ok(try_pin_init!(Self {
                 shrinker: shrinker::Registration::new(c"xenballoon", balloon.clone())?,
                 oom <- oom::Registration::new(balloon.clone()),
-                device <- Device::new(module, c"xenballoon", balloon.clone(), &surface::GROUPS),
                 lifecycle <- lifecycle::Registration::new(balloon.clone()),
                 watch <- Watch::new(c"memory/target", balloon.clone()),
                 _: {
                     // The watch's first event is no new target. It must not come after one that
-                    // is set as soon as the module is loaded.
+                    // is set as soon as there is a device.
                     store::drain_events()?;
                     balloon.kick();
                     balloon.flush();
                 },
+                device <- Device::new(module, c"xenballoon", balloon.clone(), &surface::GROUPS),
                 balloon,
             }))
         })

@@ -3,6 +3,10 @@
 //! Carries out what the engine decides, one action a step.
 
 use crate::{
+    control::{
+        Place,
+        Waiters, //
+    },
     engine::{
         policy::{
             self,
@@ -159,6 +163,9 @@ pub(crate) struct Balloon {
     /// `memory/target` was no number when last read, and the log says so already.
     garbled: Atomic<bool>,
     pub(crate) counters: Counters,
+    /// Those who wait for the target.
+    #[pin]
+    pub(crate) waiters: Waiters,
 }
 
 impl Balloon {
@@ -209,6 +216,7 @@ impl Balloon {
                 resumed: Atomic::new(false),
                 garbled: Atomic::new(false),
                 counters: Counters::new(),
+                waiters <- Waiters::new(),
             }))
         })
     }
@@ -424,6 +432,7 @@ impl Task for Balloon {
     fn step(&self) -> Option<Msecs> {
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
+        let news = self.waiters.news();
 
         if self.resumed.xchg(false, Relaxed) {
             self.after_resume();
@@ -468,6 +477,11 @@ impl Task for Balloon {
             Action::Rest => None,
         };
         self.publish(inner, &self.view(inner));
+        self.waiters.publish(Place {
+            news,
+            target: self.target(),
+            current: self.current(),
+        });
         next
     }
 }
@@ -476,6 +490,7 @@ impl Worker<Balloon> {
     /// Has the next step find the way anew, after a setting has changed.
     pub(crate) fn retarget(&self) {
         self.changed.store(true, Relaxed);
+        self.waiters.announce();
         self.kick();
     }
 }
@@ -510,6 +525,7 @@ impl Watcher for Worker<Balloon> {
         // The built-in driver has a watch of its own and may have begun already.
         self.builtin.freeze();
         self.reread.store(true, Relaxed);
+        self.waiters.announce();
         self.kick();
     }
 }
@@ -517,6 +533,7 @@ impl Watcher for Worker<Balloon> {
 impl Lifecycle for Worker<Balloon> {
     fn resumed(&self) {
         self.resumed.store(true, Relaxed);
+        self.waiters.announce();
         self.kick();
     }
 }

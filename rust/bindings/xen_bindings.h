@@ -20,8 +20,12 @@
 #include <xen/xen.h>
 #include <xen/xenbus.h>
 
+#include "../../balloon/uapi/xenballoon.h"
 #include "../helpers/helpers.h"
 
 /* bindgen evaluates no macros that are expressions, but it does constants. */
 const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 				  __GFP_NORETRY | __GFP_NOMEMALLOC;
+const unsigned int XENOXIDE_BALLOON_GET_STATS = XENBALLOON_GET_STATS;
+const unsigned int XENOXIDE_BALLOON_SET_TARGET = XENBALLOON_SET_TARGET;
+const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;

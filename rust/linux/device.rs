@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A misc device with sysfs attributes.
+//! A misc device with sysfs attributes and ioctls.
 //!
 //! The kernel crate's `miscdevice` has no attributes, and does not name the module as the owner of
 //! its files: with one open the module could be unloaded from under it.
@@ -21,14 +21,53 @@ use kernel::{
     },
     ffi::{
         c_char,
-        c_int, //
+        c_int,
+        c_long,
+        c_uint,
+        c_ulong,
+        c_void, //
     },
+    fs::file::{
+        flags,
+        File, //
+    },
+    ioctl::_IOC_SIZE,
     page::PAGE_SIZE,
     prelude::*,
     str::Formatter,
     sync::Arc,
-    types::Opaque, //
+    types::Opaque,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
+
+/// A call of `ioctl(2)` on the device's file.
+pub struct Call {
+    /// The number of the call.
+    pub command: u32,
+    /// The caller's memory, of the size that `command` says. A 32-bit program is served as any
+    /// other, so its layouts must be the same.
+    pub argument: UserSlice,
+    /// Whether the file was opened for writing.
+    pub writable: bool,
+}
+
+/// What programs can ask of the state behind a device.
+pub trait Ioctl: Send + Sync + 'static {
+    /// Carries out a call.
+    ///
+    /// Context: process context of the caller, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the caller shall see; `ENOTTY` where there is no such call. After `ERESTARTSYS` the
+    /// call is made again, unless a handler ran that was installed without `SA_RESTART`.
+    fn ioctl(&self, _call: Call) -> Result {
+        Err(ENOTTY)
+    }
+}
 
 /// One sysfs file of a device whose state is a `T`.
 pub trait Attribute<T>: 'static {
@@ -162,8 +201,11 @@ unsafe impl<T: Send + Sync> Send for Device<T> {}
 // SAFETY: As above; a shared device does nothing.
 unsafe impl<T: Send + Sync> Sync for Device<T> {}
 
-impl<T: Send + Sync + 'static> Device<T> {
+impl<T: Ioctl> Device<T> {
     /// Registers the device `name` of `module` with the attributes of `groups`.
+    ///
+    /// To be done last by a module that starts: whoever has opened the file keeps the module from
+    /// being unloaded, but not from failing to start.
     ///
     /// Context: may sleep.
     ///
@@ -185,6 +227,9 @@ impl<T: Send + Sync + 'static> Device<T> {
                 unsafe {
                     slot.write(bindings::file_operations {
                         owner: module.as_ptr(),
+                        unlocked_ioctl: Some(ioctl::<T>),
+                        #[cfg(CONFIG_COMPAT)]
+                        compat_ioctl: bindings::compat_ptr_ioctl,
                         ..pin_init::zeroed()
                     })
                 };
@@ -224,15 +269,37 @@ impl<T: Send + Sync + 'static> PinnedDrop for Device<T> {
 ///
 /// # Safety
 ///
-/// `dev` must be the device of a [`Device<T>`], which must live for `'a`.
-unsafe fn state<'a, T: Send + Sync + 'static>(dev: *mut bindings::device) -> &'a T {
-    // SAFETY: The misc core sets a device's driver data to its `struct miscdevice`.
-    let misc = unsafe { (*dev).driver_data }.cast::<Opaque<bindings::miscdevice>>();
+/// `misc` must be the one of a [`Device<T>`], which must live for `'a`.
+unsafe fn state<'a, T: Send + Sync + 'static>(misc: *mut c_void) -> &'a T {
+    let misc = misc.cast::<Opaque<bindings::miscdevice>>();
     // SAFETY: By the requirements that is `misc` of a `Device<T>`, whose `state` is initialised
     // before the device is registered and lives until it is not.
     let state = unsafe { &raw const (*container_of!(misc, Device<T>, misc)).state };
     // SAFETY: As above.
     unsafe { &*state }
+}
+
+/// # Safety
+///
+/// Only the file system may call this, for an open file of a [`Device<T>`].
+unsafe extern "C" fn ioctl<T: Ioctl>(
+    file: *mut bindings::file,
+    command: c_uint,
+    argument: c_ulong,
+) -> c_long {
+    // SAFETY: The misc core sets a file's private data to its `struct miscdevice`. By the type
+    // invariants the open file keeps the module, and the device with it.
+    let state = unsafe { state::<T>((*file).private_data) };
+    // SAFETY: The file is open for the duration of this call, which is not under its position lock.
+    let file = unsafe { File::from_raw_file(file) };
+    let access = file.flags() & flags::O_ACCMODE;
+    let call = Call {
+        command,
+        argument: UserSlice::new(UserPtr::from_addr(argument), _IOC_SIZE(command)),
+        writable: access == flags::O_WRONLY || access == flags::O_RDWR,
+    };
+
+    from_result(|| state.ioctl(call).map(|()| 0))
 }
 
 /// # Safety
@@ -243,8 +310,9 @@ unsafe extern "C" fn show<T: Send + Sync + 'static, A: Attribute<T>>(
     _attr: *mut bindings::device_attribute,
     buf: *mut c_char,
 ) -> isize {
-    // SAFETY: By the requirements.
-    let state = unsafe { state::<T>(dev) };
+    // SAFETY: By the requirements. The misc core sets a device's driver data to its
+    // `struct miscdevice`.
+    let state = unsafe { state::<T>((*dev).driver_data) };
     // SAFETY: sysfs hands over a page to write to.
     let buf = unsafe { core::slice::from_raw_parts_mut(buf.cast::<u8>(), PAGE_SIZE) };
     let mut out = Formatter::new(buf);
@@ -265,8 +333,9 @@ unsafe extern "C" fn store<T: Send + Sync + 'static, A: Attribute<T>>(
     buf: *const c_char,
     count: usize,
 ) -> isize {
-    // SAFETY: By the requirements.
-    let state = unsafe { state::<T>(dev) };
+    // SAFETY: By the requirements. The misc core sets a device's driver data to its
+    // `struct miscdevice`.
+    let state = unsafe { state::<T>((*dev).driver_data) };
     // SAFETY: sysfs hands over `count` bytes to read.
     let buf = unsafe { core::slice::from_raw_parts(buf.cast::<u8>(), count) };
 

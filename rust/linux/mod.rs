@@ -10,4 +10,5 @@ pub mod oom;
 pub mod pages;
 pub mod param;
 pub mod shrinker;
+pub mod uapi;
 pub mod work;

@@ -501,10 +501,13 @@ mod device_tests {
         Entries,
         Entry,
         Group,
-        Groups, //
+        Groups,
+        Ioctl, //
     };
     use core::fmt::Write;
     use kernel::str::Formatter;
+
+    impl Ioctl for u32 {}
 
     struct Answer;
 
