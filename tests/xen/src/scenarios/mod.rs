@@ -2,6 +2,7 @@
 //! Scenarios: what users do, with the tools they have.
 
 mod balloon;
+pub mod control;
 pub mod endurance;
 mod pressure;
 
@@ -36,6 +37,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         .iter()
         .chain(&pressure::SCENARIOS)
         .chain(&endurance::SCENARIOS)
+        .chain(&control::SCENARIOS)
         .map(|&(name, run)| Scenario { name, run })
 }
 

@@ -22,7 +22,7 @@ pub fn run(suite: &Suite, chosen: &[Scenario], accel: &str) -> Result<()> {
         let guest = guest
             .memory_mib(scenarios::BOOT_MIB as u32)
             .maxmem_mib(scenarios::MOST_MIB as u32);
-        host = host.guest(guest.module("xenballoon"));
+        host = host.guest(scenarios::control::equip(guest.module("xenballoon"))?);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What programs ask /dev/xenballoon for, by a program made from the module's own header, for 64
+//! bits and for 32.
+
+use super::{BOOT_MIB, MOST_MIB, Run};
+use anyhow::{Context, Result, ensure};
+use bed::balloon::Balloon;
+use bed::{Flavour, Guest, Machine, place};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const EINTR: u64 = 4;
+const EBADF: u64 = 9;
+const EWOULDBLOCK: i32 = 11;
+const EFAULT: u64 = 14;
+const EINVAL: u64 = 22;
+const ENOTTY: u64 = 25;
+const ERANGE: u64 = 34;
+const ETIMEDOUT: u64 = 110;
+
+const SIGCONT: i32 = 18;
+const SIGSTOP: i32 = 19;
+
+const FOREVER: u64 = u32::MAX as u64;
+/// The calls, and how many 64-bit words each has reserved.
+const CALLS: [(&str, u32); 3] = [("stats", 7), ("set", 2), ("wait", 2)];
+/// The figures of `stats`, and their files.
+const FIGURES: [(&str, &str); 16] = [
+    ("target_kb", "target_kb"),
+    ("current_kb", "current_kb"),
+    ("asked_kb", "info/asked_kb"),
+    ("floor_kb", "info/floor_kb"),
+    ("reserve_kb", "info/reserve_kb"),
+    ("max_kb", "info/max_kb"),
+    ("limit_kb", "info/limit_kb"),
+    ("held_kb", "info/held_kb"),
+    ("builtin_kb", "info/builtin_kb"),
+    ("hypercalls", "info/hypercalls"),
+    ("taken_huge_kb", "info/taken_huge_kb"),
+    ("taken_base_kb", "info/taken_base_kb"),
+    ("given_huge_kb", "info/given_huge_kb"),
+    ("given_base_kb", "info/given_base_kb"),
+    ("failures", "info/failures"),
+    ("refused", "info/refused_targets"),
+];
+
+/// By name.
+pub const SCENARIOS: [(&str, Run); 1] = [("balloon_ioctl", ioctl)];
+
+/// Adds the programs to a guest.
+pub fn equip(guest: Guest) -> Result<Guest> {
+    let folder = place::clone_path("build/client");
+    std::fs::create_dir_all(&folder)?;
+    ["64", "32"].into_iter().try_fold(guest, |guest, bits| {
+        let program = folder.join(format!("xenballoon{bits}"));
+        compile(bits, &program)?;
+        Ok(guest.file(program, &path(bits)))
+    })
+}
+
+fn path(bits: &str) -> String {
+    format!("bin/xenballoon{bits}")
+}
+
+fn compile(bits: &str, program: &PathBuf) -> Result<()> {
+    let mut arguments: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"]
+        .map(String::from)
+        .into();
+    arguments.push(format!("-m{bits}"));
+    if bits == "32" {
+        // There is no C library for it, but the kernel's headers can do without.
+        arguments
+            .extend(["-nostdlib", "-fno-stack-protector", "-fno-pie", "-no-pie"].map(String::from));
+        let nolibc = place::kernel(Flavour::Stock)?.join("source/tools/include/nolibc");
+        let system = "/usr/include/x86_64-linux-gnu".into();
+        for folder in [nolibc, system] {
+            arguments.extend(["-isystem".into(), folder.display().to_string()]);
+        }
+    }
+    let headers = place::clone_path("balloon/uapi");
+    let source = place::clone_path("tests/xen/client/xenballoon.c");
+    arguments.extend(["-I".into(), headers.display().to_string(), "-o".into()]);
+    arguments.extend([program, &source].map(|path| path.display().to_string()));
+    duct::cmd("gcc", arguments)
+        .run()
+        .with_context(|| format!("compile {}", source.display()))?;
+    Ok(())
+}
+
+/// What the program prints: `errno`, then the fields.
+struct Answer(BTreeMap<String, u64>);
+
+impl Answer {
+    fn parse(text: &str) -> Result<Self> {
+        let fields = text.lines().map(|line| {
+            let (name, value) = line.split_once('=').context("no field")?;
+            Ok((name.to_string(), value.parse()?))
+        });
+        let fields: BTreeMap<String, u64> = fields.collect::<Result<_>>()?;
+        ensure!(fields.contains_key("errno"), "the program says {text:?}");
+        Ok(Self(fields))
+    }
+
+    fn get(&self, name: &str) -> Result<u64> {
+        let value = self.0.get(name).copied();
+        value.with_context(|| format!("no {name} in {:?}", self.0))
+    }
+
+    /// An error unless it is at this target.
+    fn is_at(&self, kib: u64) -> Result<()> {
+        let (target, current) = (self.get("target_kb")?, self.get("current_kb")?);
+        ensure!(
+            self.get("errno")? == 0 && target == kib && current == kib,
+            "not at {kib} KiB: {:?}",
+            self.0
+        );
+        Ok(())
+    }
+}
+
+struct Client<'a, 'b> {
+    guest: &'a Machine<'b>,
+    program: String,
+}
+
+impl Client<'_, '_> {
+    /// Makes one call; the words are options, the call and its fields.
+    fn call(&self, words: &str) -> Result<Answer> {
+        let argv: Vec<&str> = [self.program.as_str()]
+            .into_iter()
+            .chain(words.split_whitespace())
+            .collect();
+        let output = self.guest.run(&argv)?.ok()?;
+        let answer = Answer::parse(&output.stdout);
+        answer.with_context(|| format!("{output:?}"))
+    }
+
+    fn expect(&self, words: &str, errno: u64) -> Result<Answer> {
+        let answer = self.call(words)?;
+        let found = answer.get("errno")?;
+        ensure!(
+            found == errno,
+            "{} {words}: error {found}, not {errno}",
+            self.program
+        );
+        Ok(answer)
+    }
+}
+
+fn ioctl(balloon: Balloon<'_>) -> Result<()> {
+    for bits in ["64", "32"] {
+        let client = Client {
+            guest: balloon.guest(),
+            program: format!("/{}", path(bits)),
+        };
+        figures(&balloon, &client)?;
+        refusals(&balloon, &client)?;
+        set_then_wait(&balloon, &client)?;
+        unreachable(&balloon, &client, bits == "64")?;
+        toolstack_ends_a_wait(&balloon, &client)?;
+        balloon.reach(BOOT_MIB)?;
+    }
+    Ok(())
+}
+
+fn figures(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
+    let answer = client.expect("-r stats target_kb=7 refused=7", 0)?;
+    for (field, file) in FIGURES {
+        let (field, file) = (answer.get(field)?, balloon.number(file)?);
+        ensure!(field == file, "{field} is not {file}: {:?}", answer.0);
+    }
+    for (name, value) in &answer.0 {
+        ensure!(
+            !name.starts_with("reserved") || *value == 0,
+            "{name} is {value}"
+        );
+    }
+    client
+        .expect("-r wait target_kb=7 current_kb=7", 0)?
+        .is_at(balloon.target_of(BOOT_MIB))
+}
+
+fn refusals(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
+    let known = balloon.number("info/refused_targets")?;
+    let before = balloon.sample()?;
+    for (call, words) in CALLS {
+        for version in [0, 2, u32::MAX] {
+            client.expect(&format!("{call} version={version}"), EINVAL)?;
+        }
+        for word in 0..words {
+            client.expect(&format!("{call} reserved[{word}]=1"), EINVAL)?;
+        }
+        client.expect(&format!("-u {call}"), EFAULT)?;
+    }
+    for call in ["stats", "set"] {
+        client.expect(&format!("{call} reserved0=1"), EINVAL)?;
+    }
+    for call in ["stats", "wait"] {
+        client.expect(&format!("-c {call}"), EFAULT)?;
+    }
+    // No such number, an argument of another size, and one in the other direction.
+    for number in ["0", "0xbe03", "0xc0c8be00", "0x8028be02"] {
+        client.expect(number, ENOTTY)?;
+    }
+    let below = balloon.number("info/floor_kb")? - 4;
+    let above = balloon.number("info/max_kb")? + 4;
+    client.expect(&format!("-r set target_kb={}", before.current_kb), EBADF)?;
+    for target in [0, below, above, u64::MAX] {
+        client.expect(&format!("set target_kb={target}"), ERANGE)?;
+    }
+    let refused = balloon.number("info/refused_targets")? - known;
+    ensure!(refused == 4, "{refused} targets count as refused");
+    let after = balloon.sample()?;
+    ensure!(after == before, "{before:?}, then {after:?}");
+    Ok(())
+}
+
+/// A wait that follows at once must not take the old target for the new one.
+fn set_then_wait(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
+    for mib in [220, BOOT_MIB] {
+        let target = balloon.target_of(mib);
+        let both = format!(
+            "{0} set target_kb={1} && {0} wait timeout_ms={FOREVER}",
+            client.program,
+            // Rounded down to a page.
+            target + 3
+        );
+        let output = client.guest.run(&["sh", "-c", &both])?.ok()?.stdout;
+        let (_, wait) = output.split_at(output.rfind("errno").context("no answer")?);
+        Answer::parse(wait)?.is_at(target)?;
+        ensure!(balloon.sample()?.current_kb == target);
+    }
+    Ok(())
+}
+
+/// The host gives no more than the toolstack allows.
+fn unreachable(balloon: &Balloon<'_>, client: &Client<'_, '_>, signals: bool) -> Result<()> {
+    let most = balloon.target_of(MOST_MIB);
+    client.expect(&format!("set target_kb={most}"), 0)?;
+    client.expect("wait", ETIMEDOUT)?;
+    let start = Instant::now();
+    let answer = client.expect("wait timeout_ms=1500", ETIMEDOUT)?;
+    ensure!(
+        start.elapsed() >= Duration::from_millis(1500),
+        "{:?}",
+        start.elapsed()
+    );
+    ensure!(
+        answer.get("target_kb")? == most && answer.get("current_kb")? < most,
+        "{:?}",
+        answer.0
+    );
+    if signals {
+        let answer = client.expect("-i wait timeout_ms=20000", EINTR)?;
+        let left = answer.get("timeout_ms")?;
+        ensure!((10_000..=19_800).contains(&left), "{left} ms are left");
+        let answer = client.expect(&format!("-i wait timeout_ms={FOREVER}"), EINTR)?;
+        ensure!(answer.get("timeout_ms")? == FOREVER, "{:?}", answer.0);
+    }
+    Ok(())
+}
+
+/// A wait is stopped and goes on, keeps the module, and ends when the toolstack's target is reached.
+fn toolstack_ends_a_wait(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
+    let output = "/tmp/wait";
+    let guest = client.guest;
+    let timeout = format!("timeout_ms={FOREVER}");
+    let pid = guest.spawn(&[&client.program, "wait", &timeout], output)?;
+    state_becomes(guest, pid, "S")?;
+    let unloaded = guest.rmmod("xenballoon").err();
+    let errno = unloaded.and_then(|error| {
+        let refused = error.downcast_ref::<bed::Refused>()?;
+        refused.failure.errno
+    });
+    ensure!(errno == Some(EWOULDBLOCK), "rmmod: {errno:?}");
+    guest.kill(pid, SIGSTOP)?;
+    state_becomes(guest, pid, "T")?;
+    guest.kill(pid, SIGCONT)?;
+    state_becomes(guest, pid, "S")?;
+    ensure!(guest.read(output)?.is_empty(), "the wait has ended");
+    let done = balloon.go(300, |_| ())?;
+    let start = Instant::now();
+    let answer = loop {
+        let text = guest.read(output)?;
+        if text.contains("reserved[1]") {
+            break Answer::parse(&text)?;
+        }
+        ensure!(start.elapsed() < Duration::from_secs(10), "no end of it");
+    };
+    answer.is_at(done.target_kb)
+}
+
+fn state_becomes(guest: &Machine<'_>, pid: i32, wanted: &str) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let stat = guest.read(&format!("/proc/{pid}/stat"))?;
+        let state = stat.split(") ").nth(1).context("no state")?;
+        if state.starts_with(wanted) {
+            return Ok(());
+        }
+        let late = start.elapsed() > Duration::from_secs(10);
+        ensure!(!late, "process {pid} is {state}, not {wanted}");
+    }
+}
