@@ -11,6 +11,7 @@
 #include <xen/interface/xen.h>
 
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/oom.h>
 #include <linux/syscore_ops.h>
 #include <xen/balloon.h>
@@ -29,3 +30,7 @@ const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 const unsigned int XENOXIDE_BALLOON_GET_STATS = XENBALLOON_GET_STATS;
 const unsigned int XENOXIDE_BALLOON_SET_TARGET = XENBALLOON_SET_TARGET;
 const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;
+
+/* One item for each of the zones that this kernel has. */
+const unsigned int XENOXIDE_ALLOCSTALL = ALLOCSTALL_NORMAL - ZONE_NORMAL;
+const unsigned int XENOXIDE_ZONES = MAX_NR_ZONES;

@@ -7,6 +7,7 @@
 #define XENOXIDE_HELPERS_H
 
 #include <linux/mm_types.h>
+#include <linux/mmzone.h>
 #include <linux/workqueue.h>
 
 struct multicall_entry;
@@ -44,6 +45,34 @@ unsigned long xenoxide_free_pages(void);
 /* pv.c */
 unsigned long xenoxide_mfn_pte(unsigned long mfn);
 int xenoxide_write_p2m(unsigned long pfn, unsigned long mfn);
+
+/* trace.c */
+enum xenballoon_action {
+	XENOXIDE_TAKE,
+	XENOXIDE_GIVE,
+	XENOXIDE_SPLIT,
+	XENOXIDE_BORROW,
+	XENOXIDE_WAIT,
+	XENOXIDE_REST,
+};
+
+enum xenballoon_source {
+	XENOXIDE_TOOLSTACK,
+	XENOXIDE_ADMINISTRATOR,
+};
+
+void xenoxide_trace_decision(u64 target, u64 current_pages, u64 held_huge,
+			     u64 held_base, u64 available,
+			     enum xenballoon_action action, u64 pages);
+void xenoxide_trace_batch(enum xenballoon_action kind, u32 order, u64 asked,
+			  u64 done, int error, u64 hypercalls, u64 duration);
+void xenoxide_trace_target(enum xenballoon_source source, u64 asked,
+			   u64 effective);
+
+/* vmstat.c */
+void xenoxide_all_vm_events(unsigned long *events);
+unsigned long xenoxide_node_page_state(enum node_stat_item item);
+void xenoxide_cond_resched(void);
 
 /* work.c */
 struct workqueue_struct *xenoxide_alloc_freezable_workqueue(const char *name);

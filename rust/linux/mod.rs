@@ -10,5 +10,7 @@ pub mod oom;
 pub mod pages;
 pub mod param;
 pub mod shrinker;
+pub mod timing;
 pub mod uapi;
+pub mod vmstat;
 pub mod work;

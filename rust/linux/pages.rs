@@ -5,6 +5,7 @@
 //! C headers: [`include/linux/gfp.h`](srctree/include/linux/gfp.h),
 //! [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h).
 
+use super::timing;
 use crate::bindings as xen_bindings;
 use core::{
     mem,
@@ -217,6 +218,7 @@ impl Extents {
             Some(page) => {
                 // SAFETY: `page` is a new allocation of this order and ours alone.
                 unsafe { self.0.push(page) };
+                timing::pass(self.0.len() * self.0.order.pages());
                 true
             }
             None => false,
@@ -258,6 +260,7 @@ impl Drop for Extents {
         while let Some(page) = self.0.pop() {
             // SAFETY: `page` is a backed run of this order, which we owned and now give up.
             unsafe { bindings::__free_pages(page.as_ptr(), order) };
+            timing::pass(self.0.len() * self.0.order.pages());
         }
     }
 }

@@ -27,7 +27,7 @@ use kernel::sync::atomic::{
 };
 
 /// What the built-in driver says of itself, in pages.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// Pages that the domain has, as far as the driver knows: it does not know what we hold.
     pub current: usize,
@@ -35,6 +35,8 @@ pub struct Stats {
     pub target: usize,
     /// Pages that it holds surrendered and can populate again.
     pub reserve: usize,
+    /// Pages of its reserve that other drivers have borrowed, to map foreign memory there.
+    pub lent: usize,
     /// Pages that the domain was started with or got by memory hotplug.
     pub total: usize,
 }
@@ -48,12 +50,13 @@ pub fn stats() -> Stats {
     let word = |field: *const usize| unsafe { field.read_volatile() };
 
     // SAFETY: These only compute addresses of fields of a valid static.
-    let (current, target, low, high, total) = unsafe {
+    let (current, target, low, high, lent, total) = unsafe {
         (
             addr_of!((*stats).current_pages),
             addr_of!((*stats).target_pages),
             addr_of!((*stats).balloon_low),
             addr_of!((*stats).balloon_high),
+            addr_of!((*stats).target_unpopulated),
             addr_of!((*stats).total_pages),
         )
     };
@@ -62,6 +65,7 @@ pub fn stats() -> Stats {
         current: word(current),
         target: word(target),
         reserve: word(low) + word(high),
+        lent: word(lent),
         total: word(total),
     }
 }
@@ -136,6 +140,15 @@ fn set_target(pages: usize) {
     unsafe { bindings::balloon_set_new_target(pages) };
 }
 
+/// Waits until the driver has finished the batch that it is at, if any.
+///
+/// Context: may sleep.
+pub fn wait_for_batch() {
+    // Handing over no page takes the driver's mutex, which it holds during a batch.
+    // SAFETY: With a count of zero the array is not read.
+    unsafe { bindings::xen_free_ballooned_pages(0, null_mut()) };
+}
+
 /// How often [`settle`] looks whether the driver has come to rest.
 const SETTLE_TRIES: usize = 64;
 
@@ -144,9 +157,7 @@ fn settle() {
     for _ in 0..SETTLE_TRIES {
         let stats = stats();
         set_target(stats.current);
-        // Handing over no page takes the driver's mutex, which it holds during a batch.
-        // SAFETY: With a count of zero the array is not read.
-        unsafe { bindings::xen_free_ballooned_pages(0, null_mut()) };
+        wait_for_batch();
         if self::stats().current == stats.current {
             return;
         }

@@ -12,9 +12,15 @@
 
 use crate::{
     bindings,
-    linux::pages::{
-        nth_page,
-        Stack, //
+    linux::{
+        pages::{
+            nth_page,
+            Stack, //
+        },
+        timing::{
+            self,
+            LONGEST_CALL, //
+        }, //
     }, //
 };
 use core::ptr::NonNull;
@@ -152,7 +158,9 @@ impl Mapper {
         self.used = 0;
         self.multicalls += 1;
         // SAFETY: The calls are those of `queue()`, whose callers vouch for them.
-        to_result(unsafe { multicall(calls.as_mut_ptr(), calls.len() as c_uint) })?;
+        to_result(
+            LONGEST_CALL.time(|| unsafe { multicall(calls.as_mut_ptr(), calls.len() as c_uint) }),
+        )?;
         calls
             .iter()
             .try_for_each(|call| to_result(call.result as i32))
@@ -177,6 +185,7 @@ fn for_each_page(
             // SAFETY: The run is owned by the stack and has more than `i` pages.
             result = f(unsafe { nth_page(first, i) }, n);
             n += 1;
+            timing::pass(n);
         }
     });
     result

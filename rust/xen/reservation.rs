@@ -22,12 +22,18 @@ use super::{
 };
 use crate::{
     bindings,
-    linux::pages::{
-        nth_page,
-        take,
-        Extents,
-        Order,
-        Stack, //
+    linux::{
+        pages::{
+            nth_page,
+            take,
+            Extents,
+            Order,
+            Stack, //
+        },
+        timing::{
+            self,
+            LONGEST_CALL, //
+        }, //
     }, //
 };
 use core::ptr::NonNull;
@@ -124,6 +130,25 @@ impl Holes {
     /// Returns how many pages there are.
     pub fn pages(&self) -> usize {
         self.huge.len() * Order::Huge.pages() + self.base.len()
+    }
+
+    /// Returns how many pages there are by going from run to run, at most one run too many.
+    ///
+    /// It takes as long as there are runs: for those who mistrust [`Holes::pages`].
+    ///
+    /// Context: may sleep.
+    pub fn walk(&self) -> usize {
+        [&self.huge, &self.base]
+            .into_iter()
+            .map(|stack| {
+                let mut runs = 0;
+                stack.for_each(stack.len() + 1, |_| {
+                    runs += 1;
+                    timing::pass(runs);
+                });
+                runs * stack.order().pages()
+            })
+            .sum()
     }
 
     /// Breaks one 2 MiB run into 4 KiB ones and returns whether there was one.
@@ -273,7 +298,8 @@ impl Exchange {
             };
         }
 
-        for _ in 0..done {
+        for n in 0..done {
+            timing::pass(n * order.pages());
             // SAFETY: The run is a hole, and backed and mapped again.
             unsafe { free_populated(stack) };
         }
@@ -334,7 +360,9 @@ impl Exchange {
         self.memory_ops += 1;
         // SAFETY: The frames listed are runs of a stack that the caller owns: surrendering or
         // populating them touches nobody else. The hypervisor writes at most `nr` frame numbers.
-        to_count(unsafe { memory_op(op, (&raw mut reservation).cast::<c_void>()) })
+        to_count(
+            LONGEST_CALL.time(|| unsafe { memory_op(op, (&raw mut reservation).cast::<c_void>()) }),
+        )
     }
 
     /// Returns the domain's page count where it may be needed to tell what became of an extent.
@@ -373,7 +401,8 @@ impl Exchange {
         let gone = pages % order.pages();
         let mut rest = runs - whole;
 
-        for _ in 0..whole {
+        for n in 0..whole {
+            timing::pass(n * order.pages());
             let Some(first) = extents.stack().pop() else {
                 return;
             };
