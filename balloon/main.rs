@@ -24,6 +24,8 @@ use linux::{
     shrinker,
     work::Worker, //
 };
+use report::Reports;
+use sight::Sight;
 use worker::Balloon;
 use xen::{
     lifecycle,
@@ -37,11 +39,17 @@ use xen::{
 pub mod bindings;
 mod control;
 pub mod engine;
+pub mod invariants;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;
 mod relief;
+mod report;
+mod sight;
+pub mod statistics;
 mod surface;
 mod toolstack;
+#[path = "../rust/xen/trace.rs"]
+pub mod trace;
 mod tunables;
 mod worker;
 #[path = "../rust/xen/mod.rs"]
@@ -62,12 +70,20 @@ module! {
             default: 0,
             description: "1: what the guest does not use goes back to the host by itself",
         },
+        stats_ms: u32 {
+            default: 10000,
+            description: "Milliseconds between two reports in xenstore, from 1000 on; 0: none",
+        },
     },
 }
 
 /// The module. What brings new targets goes before what carries them out.
 #[pin_data]
 struct XenBalloon {
+    #[pin]
+    reports: Reports,
+    #[pin]
+    sight: Sight,
     #[pin]
     watch: Watch<Worker<Balloon>>,
     #[pin]
@@ -116,6 +132,11 @@ impl kernel::InPlaceModule for XenBalloon {
                     balloon.kick();
                     balloon.flush();
                 },
+                sight <- Sight::new(balloon.clone()),
+                reports <- Reports::new(
+                    balloon.clone(),
+                    param::value(module_parameters::stats_ms.value()),
+                ),
                 device <- Device::new(module, c"xenballoon", balloon.clone(), &surface::GROUPS),
                 balloon,
             }))

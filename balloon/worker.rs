@@ -25,15 +25,18 @@ use crate::{
             Extents,
             Order, //
         },
+        timing::Stretch,
         work::{
             Task,
             Worker, //
         }, //
     },
+    sight,
     toolstack::{
         self,
         Toolstack, //
     },
+    trace,
     tunables::Tunables,
     xen::{
         builtin,
@@ -271,8 +274,17 @@ impl Balloon {
         toolstack::most(self.ceiling.load(Relaxed))
     }
 
-    /// Reads what the toolstack asks for. What is no number changes nothing.
-    fn read_target(&self) {
+    /// Shows `f` the domain and what is held, while no step is under way.
+    ///
+    /// Context: may sleep.
+    pub(crate) fn look<R>(&self, f: impl FnOnce(&View, &Holes) -> R) -> R {
+        let inner = self.inner.lock();
+        f(&self.view(&inner), &inner.holes)
+    }
+
+    /// Reads what the toolstack asks for and returns whether it does. What is no number changes
+    /// nothing.
+    fn read_target(&self) -> bool {
         let toolstack = Toolstack::read(self.unseen);
         self.ceiling.store(toolstack.ceiling, Relaxed);
 
@@ -280,6 +292,7 @@ impl Balloon {
             Ok(Some(target)) => {
                 self.garbled.store(false, Relaxed);
                 self.asked.store(target, Relaxed);
+                return true;
             }
             Ok(None) => {
                 self.counters.refused.add(1, Relaxed);
@@ -290,6 +303,7 @@ impl Balloon {
             // There is none, as in a dom0 that nobody has ever changed.
             Err(_) => {}
         }
+        false
     }
 
     /// Takes over again after a suspend.
@@ -323,6 +337,7 @@ impl Balloon {
     /// Allocates and surrenders up to `runs` runs.
     fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
+        let start = Instant::<Monotonic>::now();
         let runs = (runs as usize).min(inner.exchange.capacity(order));
         let mut extents = Extents::new(order);
         while extents.len() < runs && self.wanted.load(Relaxed) == 0 && extents.grow() {}
@@ -333,6 +348,8 @@ impl Balloon {
         } else {
             inner.exchange.surrender(extents, &mut inner.holes)
         };
+        let calls = inner.exchange.hypercalls();
+        sight::batch(trace::Action::Take, order, runs, done, calls, start);
         let counter = match unit {
             Unit::Huge => &self.counters.taken_huge,
             Unit::Base => &self.counters.taken_base,
@@ -351,10 +368,20 @@ impl Balloon {
     /// Populates and frees up to `runs` runs.
     fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
+        let start = Instant::<Monotonic>::now();
         let done = inner
             .exchange
             .reclaim(&mut inner.holes, order, runs as usize);
         let short = (done.pages as u64) < runs * unit.pages();
+        let calls = inner.exchange.hypercalls();
+        sight::batch(
+            trace::Action::Give,
+            order,
+            runs as usize,
+            done,
+            calls,
+            start,
+        );
 
         let counter = match unit {
             Unit::Huge => &self.counters.given_huge,
@@ -437,13 +464,15 @@ impl Task for Balloon {
         if self.resumed.xchg(false, Relaxed) {
             self.after_resume();
         }
+        let mut asked_anew = false;
         if self.reread.xchg(false, Relaxed) {
-            self.read_target();
+            asked_anew = self.read_target();
             self.changed.store(true, Relaxed);
         }
         if self.changed.xchg(false, Relaxed) {
             inner.engine.wake();
         }
+        let _stretch = Stretch::begin();
         inner.engine.set_limits(self.limits());
         inner.engine.set_tuning(self.tunables.tuning());
         let view = self.view(inner);
@@ -451,9 +480,13 @@ impl Task for Balloon {
             0 => {}
             pages => drop(inner.engine.relieve(&view, pages, true)),
         }
-        self.builtin
-            .set_release_target(inner.engine.effective_target(&view) as usize);
+        let target = inner.engine.effective_target(&view);
+        self.builtin.set_release_target(target as usize);
+        if asked_anew {
+            trace::target(trace::Source::Toolstack, view.target, target);
+        }
         let action = inner.engine.next(&view);
+        sight::decision(target, &view, &action);
         if !matches!(action, Action::Borrow { .. }) {
             self.builtin.freeze();
         }
@@ -515,7 +548,9 @@ pub(crate) fn set_target(balloon: &Worker<Balloon>, parsed: Result<u64, Refusal>
         .and_then(|pages| policy::check_target(pages, balloon.limits(), balloon.most()))
         .inspect_err(|_| balloon.counters.refused.add(1, Relaxed));
 
-    balloon.asked.store(checked?, Relaxed);
+    let pages = checked?;
+    balloon.asked.store(pages, Relaxed);
+    trace::target(trace::Source::Administrator, pages, pages);
     balloon.retarget();
     Ok(())
 }

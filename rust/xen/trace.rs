@@ -31,6 +31,8 @@ pub enum Action {
     Borrow = bindings::xenballoon_action_XENOXIDE_BORROW,
     /// Try again later.
     Wait = bindings::xenballoon_action_XENOXIDE_WAIT,
+    /// Nothing to do for now: look again later.
+    Watch = bindings::xenballoon_action_XENOXIDE_WATCH,
     /// The target is reached.
     Rest = bindings::xenballoon_action_XENOXIDE_REST,
 }
