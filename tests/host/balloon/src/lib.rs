@@ -6,4 +6,8 @@
 
 #[path = "../../../../balloon/engine/mod.rs"]
 pub mod engine;
+#[path = "../../../../balloon/invariants.rs"]
+pub mod invariants;
 pub mod model;
+#[path = "../../../../balloon/statistics/mod.rs"]
+pub mod statistics;

@@ -5,6 +5,7 @@ mod balloon;
 pub mod control;
 pub mod endurance;
 mod pressure;
+mod sight;
 
 use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         .chain(&pressure::SCENARIOS)
         .chain(&endurance::SCENARIOS)
         .chain(&control::SCENARIOS)
+        .chain(&sight::SCENARIOS)
         .map(|&(name, run)| Scenario { name, run })
 }
 
