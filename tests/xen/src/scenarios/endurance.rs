@@ -12,7 +12,7 @@ pub const SCENARIOS: [(&str, Run); 3] = [
     ("balloon_random_targets", |balloon| {
         random_targets(balloon, 500)
     }),
-    ("balloon_cycles", |balloon| cycles(balloon, 200)),
+    ("balloon_cycles", |balloon| cycles(balloon, 100)),
     ("balloon_save_under_way", save_under_way),
 ];
 

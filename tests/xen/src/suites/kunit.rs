@@ -3,13 +3,22 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
+use crate::scenarios::endurance;
 use anyhow::{Context, Result, ensure};
+use bed::balloon::Balloon;
 use bed::{Bed, Flavour, Guest, Host, place};
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
 
 const MODULES: [&str; 2] = ["xen_kunit", "xenballoon"];
+/// Scenarios that are worth the checks of this kernel.
+const CHECKED: [(&str, fn(Balloon<'_>) -> Result<()>); 2] = [
+    ("balloon_random_targets", |balloon| {
+        endurance::random_targets(balloon, 100)
+    }),
+    ("balloon_cycles", |balloon| endurance::cycles(balloon, 20)),
+];
 const RESULTS: &str = "/sys/kernel/debug/kunit";
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
@@ -51,6 +60,10 @@ fn run_in(suite: &Suite, bed: &Bed, name: &str) -> Result<()> {
         seen += tell(suite, name, &parse(&text)?);
     }
     ensure!(seen > 0, "no suite left results in {RESULTS}");
+    for (scenario, run) in CHECKED {
+        let result = Balloon::of(bed, name).and_then(run);
+        suite.case(&format!("{name} {scenario}"), Verdict::from(result));
+    }
     if guest.run(&["test", "-e", KMEMLEAK])?.status == 0 {
         suite.case(&format!("{name} kmemleak"), check_leaks(bed, name));
     }
