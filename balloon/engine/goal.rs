@@ -18,7 +18,7 @@ const LOOK_MS: u32 = 1000;
 const RELIEF_MIN: u64 = 4 * Unit::Huge.pages();
 
 /// What may be tuned while the engine runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuning {
     /// Whether memory that the guest leaves free goes back to the host by itself.
     pub auto_return: bool,
@@ -29,7 +29,7 @@ pub struct Tuning {
 }
 
 /// Memory given to a guest that was out of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Relief {
     /// The domain's size with it.
     size: u64,
@@ -38,14 +38,14 @@ struct Relief {
 }
 
 /// A look at an idle guest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Look {
     free: u64,
     at_ms: u64,
 }
 
 /// Decides what size to aim at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Goal {
     relief: Option<Relief>,
     /// Size at which an idle guest has its cushion and no more; [`None`] to begin with.

@@ -50,7 +50,7 @@ const DELAY_MAX_MS: u32 = 1000;
 const BORROW_POLL_MS: u32 = 10;
 
 /// The size of the runs of an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// Single 4 KiB pages.
     Base,
@@ -69,7 +69,7 @@ impl Unit {
 }
 
 /// What the driver sees when it asks for the next action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct View {
     /// Milliseconds since some point in the past.
     pub now_ms: u64,
@@ -97,7 +97,7 @@ impl View {
 }
 
 /// What the driver shall do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Allocate up to `runs` runs and surrender them.
     Take {
@@ -139,7 +139,7 @@ pub enum Action {
 }
 
 /// How an action went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Of a [`Action::Take`]: `pages` pages were surrendered, of what may have been fewer runs
     /// than asked for.
@@ -163,7 +163,7 @@ pub enum Outcome {
 }
 
 /// The limits that the engine keeps, whatever it is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// A domain is never made smaller than this.
     pub floor: u64,
@@ -174,7 +174,7 @@ pub struct Limits {
 }
 
 /// The engine's memory between two steps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Engine {
     limits: Limits,
     tuning: Tuning,
