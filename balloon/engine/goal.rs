@@ -83,21 +83,27 @@ impl Goal {
         };
 
         match self.relief {
-            Some(relief) => cmp::max(size, relief.size),
+            Some(relief) => cmp::max(size, relief.size.min(bound(view, tuning, ordered))),
             None => size,
         }
     }
 
-    /// Raises the goal by `pages`, no more than `bound` beyond the target, and returns the new one.
+    /// Raises the goal by `pages`, `beyond` the target as far as `tuning` allows, and returns the
+    /// new one.
     pub(super) fn relieve(
         &mut self,
         view: &View,
         limits: &Limits,
         tuning: &Tuning,
         pages: u64,
-        bound: u64,
+        beyond: bool,
     ) -> u64 {
-        let most = ordered(view, limits).saturating_add(bound).min(view.most());
+        let ordered = ordered(view, limits);
+        let most = if beyond {
+            bound(view, tuning, ordered)
+        } else {
+            ordered
+        };
         let wanted = view.current + cmp::max(pages, RELIEF_MIN);
         let before = self.relief.map_or(0, |relief| relief.size);
         let size = cmp::max(wanted.min(most), before);
@@ -169,6 +175,11 @@ impl Goal {
 /// Returns the size asked for, within the limits and what there is.
 pub(super) fn ordered(view: &View, limits: &Limits) -> u64 {
     cmp::min(view.target.max(limits.floor), view.most())
+}
+
+/// Returns the most that a guest out of memory may have when `ordered` is asked for.
+fn bound(view: &View, tuning: &Tuning, ordered: u64) -> u64 {
+    ordered.saturating_add(tuning.relief).min(view.most())
 }
 
 /// Returns how much more than its cushion an idle guest may have without it being worth a step.

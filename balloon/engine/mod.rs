@@ -240,10 +240,9 @@ impl Engine {
     /// Learns that the guest needs `pages` pages at once, `beyond` its target if need be. Returns
     /// how many of what we hold it may have for now; [`Engine::next`] gives them.
     pub fn relieve(&mut self, view: &View, pages: u64, beyond: bool) -> u64 {
-        let bound = if beyond { self.tuning.relief } else { 0 };
         let size = self
             .goal
-            .relieve(view, &self.limits, &self.tuning, pages, bound);
+            .relieve(view, &self.limits, &self.tuning, pages, beyond);
         let held = view.held_huge * HUGE_PAGES + view.held_base;
 
         self.forget_failures();
