@@ -365,6 +365,13 @@ impl Balloon {
         })
     }
 
+    /// Counts a step that has to wait for `delay` as a failed one; without one it got somewhere.
+    fn tally(&self, delay: Option<u32>) -> Option<u32> {
+        let failed = delay.map_or(0, |_| self.retries() + 1);
+        self.retries.store(failed, Relaxed);
+        delay
+    }
+
     /// Populates and frees up to `runs` runs.
     fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
@@ -448,7 +455,6 @@ impl Balloon {
         self.returned.store(below.min(held), Relaxed);
         self.relief
             .store(inner.engine.relief().unwrap_or(0), Relaxed);
-        self.retries.store(inner.engine.retries(), Relaxed);
         self.counters
             .hypercalls
             .store(inner.exchange.hypercalls(), Relaxed);
@@ -492,8 +498,12 @@ impl Task for Balloon {
         }
 
         let next = match action {
-            Action::Take { unit, runs } => Some(self.take(inner, unit, runs).unwrap_or(0)),
-            Action::Give { unit, runs } => Some(self.give(inner, unit, runs).unwrap_or(0)),
+            Action::Take { unit, runs } => {
+                Some(self.tally(self.take(inner, unit, runs)).unwrap_or(0))
+            }
+            Action::Give { unit, runs } => {
+                Some(self.tally(self.give(inner, unit, runs)).unwrap_or(0))
+            }
             Action::Split => {
                 inner.holes.split_one();
                 Some(0)
@@ -504,10 +514,10 @@ impl Task for Balloon {
             }
             Action::Wait { delay_ms } => {
                 self.counters.failures.add(1, Relaxed);
-                Some(delay_ms)
+                self.tally(Some(delay_ms))
             }
-            Action::Watch { delay_ms } => Some(delay_ms),
-            Action::Rest => None,
+            Action::Watch { delay_ms } => self.tally(None).or(Some(delay_ms)),
+            Action::Rest => self.tally(None),
         };
         self.publish(inner, &self.view(inner));
         self.waiters.publish(Place {

@@ -99,14 +99,11 @@ impl Goal {
         beyond: bool,
     ) -> u64 {
         let ordered = ordered(view, limits);
-        let most = if beyond {
-            bound(view, tuning, ordered)
-        } else {
-            ordered
-        };
+        let bound = bound(view, tuning, ordered);
+        let most = if beyond { bound } else { ordered };
         let wanted = view.current + cmp::max(pages, RELIEF_MIN);
         let before = self.relief.map_or(0, |relief| relief.size);
-        let size = cmp::max(wanted.min(most), before);
+        let size = cmp::max(wanted.min(most), before.min(bound));
 
         self.relief = Some(Relief {
             size,

@@ -185,8 +185,6 @@ pub struct Engine {
     give_base: bool,
     /// Delay after the next step without progress.
     delay_ms: u32,
-    /// Steps since the last one with progress.
-    retries: u32,
     /// The domain's size when pages were last borrowed, to see whether that led anywhere.
     borrowed_at: Option<u64>,
 }
@@ -201,7 +199,6 @@ impl Engine {
             take_base_first: 0,
             give_base: false,
             delay_ms: DELAY_MIN_MS,
-            retries: 0,
             borrowed_at: None,
         }
     }
@@ -247,11 +244,6 @@ impl Engine {
 
         self.forget_failures();
         size.saturating_sub(view.current).min(held)
-    }
-
-    /// Returns how many steps there were since the last one with progress.
-    pub const fn retries(&self) -> u32 {
-        self.retries
     }
 
     /// Decides what to do next.
@@ -380,13 +372,11 @@ impl Engine {
 
     fn progress(&mut self) {
         self.delay_ms = DELAY_MIN_MS;
-        self.retries = 0;
     }
 
     fn no_progress(&mut self) -> u32 {
         let delay = self.delay_ms;
         self.delay_ms = cmp::min(delay * 2, DELAY_MAX_MS);
-        self.retries = self.retries.saturating_add(1);
         delay
     }
 }

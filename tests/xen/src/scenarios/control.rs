@@ -254,7 +254,7 @@ fn unreachable(balloon: &Balloon<'_>, client: &Client<'_, '_>, signals: bool) ->
     if signals {
         let answer = client.expect("-i wait timeout_ms=20000", EINTR)?;
         let left = answer.get("timeout_ms")?;
-        ensure!((10_000..=19_800).contains(&left), "{left} ms are left");
+        ensure!((10_000..=19_990).contains(&left), "{left} ms are left");
         let answer = client.expect(&format!("-i wait timeout_ms={FOREVER}"), EINTR)?;
         ensure!(answer.get("timeout_ms")? == FOREVER, "{:?}", answer.0);
     }

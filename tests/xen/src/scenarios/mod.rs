@@ -98,6 +98,8 @@ pub fn prepare<'a>(bed: &'a Bed, name: &str) -> Result<Balloon<'a>> {
         bed.guest(name)?.rmmod("xenballoon")?;
     }
     let balloon = Balloon::load(bed, name)?;
-    balloon.reach(BOOT_MIB)?;
+    // What is under way from the last one is not this one's.
+    balloon.ask(BOOT_MIB)?;
+    balloon.settle(balloon.target_of(BOOT_MIB))?;
     Ok(balloon)
 }
