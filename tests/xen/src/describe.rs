@@ -208,6 +208,7 @@ pub struct Host {
     pub(crate) label: String,
     pub(crate) limit: Duration,
     pub(crate) accel: String,
+    pub(crate) cpus: u32,
     pub(crate) dom0_mib: u32,
     pub(crate) shell: bool,
     pub(crate) xen_words: String,
@@ -223,6 +224,7 @@ impl Host {
             label: label.into(),
             limit: Duration::from_secs(300),
             accel: "tcg".into(),
+            cpus: 2,
             dom0_mib: 512,
             shell: false,
             xen_words: String::new(),
@@ -246,6 +248,12 @@ impl Host {
     /// QEMU's accelerator, in QEMU's words.
     pub fn accel(mut self, accel: &str) -> Self {
         self.accel = accel.into();
+        self
+    }
+
+    /// Processors of the machine; 2 if not given. PVH guests run on all but the first.
+    pub fn cpus(mut self, count: u32) -> Self {
+        self.cpus = count;
         self
     }
 

@@ -91,7 +91,7 @@ impl Drop for Qemu {
 }
 
 fn machine_words(host: &Host) -> Vec<String> {
-    let memory = host.memory_mib().to_string();
+    let (cpus, memory) = (host.cpus.to_string(), host.memory_mib().to_string());
     let words = [
         "--pdeathsig",
         "KILL",
@@ -101,7 +101,7 @@ fn machine_words(host: &Host) -> Vec<String> {
     ];
     let mut words: Vec<String> = words.map(String::from).into();
     // Xen refuses how TCG virtualises RDTSCP: a PVH guest would never get past its first one.
-    words.extend(["-cpu", "max,-rdtscp", "-smp", "2", "-m", &memory].map(String::from));
+    words.extend(["-cpu", "max,-rdtscp", "-smp", &cpus, "-m", &memory].map(String::from));
     words.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(String::from));
     words.extend(["-display", "none", "-monitor", "none"].map(String::from));
     words
@@ -138,4 +138,18 @@ fn text(path: &Path) -> Result<String> {
         .to_str()
         .with_context(|| format!("{path:?} is not UTF-8"))?
         .replace(',', ",,"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_processors_as_described() {
+        for (host, count) in [(Host::new("a"), "2"), (Host::new("a").cpus(3), "3")] {
+            let words = machine_words(&host);
+            let at = words.iter().position(|word| word == "-smp").unwrap();
+            assert_eq!(words[at + 1], count);
+        }
+    }
 }
