@@ -20,6 +20,12 @@ struct Arguments {
     /// QEMU's accelerator.
     #[arg(long, default_value = "tcg")]
     accel: String,
+    /// Pairs of runs of each metric, instead of its own number: to try a bench, not to publish.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+    /// Only these metrics; may be given several times.
+    #[arg(long)]
+    only: Vec<balloon::Group>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -40,8 +46,13 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments = Arguments::parse();
+    let options = balloon::Options {
+        accel: arguments.accel,
+        rounds: arguments.rounds.map(usize::from),
+        only: arguments.only,
+    };
     let (name, metrics) = match arguments.name {
-        Bench::Balloon => ("balloon", balloon::run(&arguments.accel)?),
+        Bench::Balloon => ("balloon", balloon::run(&options)?),
     };
     let folder = place::clone_path("build/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -57,13 +68,7 @@ fn run() -> Result<()> {
     let picture = folder.join(format!("{name}.svg"));
     plot::draw(&picture, &format!("{name}: ours beside its peer"), &metrics)?;
     for metric in &metrics {
-        let metric::Metric {
-            metric,
-            ratio_median,
-            peer_name,
-            ..
-        } = metric;
-        println!("{metric}: {ratio_median:.2} times {peer_name}");
+        println!("{}", metric.line());
     }
     println!(
         "{} and {}",

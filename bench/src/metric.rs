@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-/// One rate, as it stands in `build/bench/<name>.json`.
+/// One metric, as it stands in `build/bench/<name>.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Metric {
     /// Its name.
@@ -12,24 +12,85 @@ pub struct Metric {
     pub unit: String,
     /// Our runs, in order.
     pub ours: Vec<f64>,
-    /// The peer's runs, each made just before ours of the same place.
+    /// The peer's runs, each made just before ours of the same place; none if there is nothing to compare.
     pub peer: Vec<f64>,
-    /// Who the peer is.
+    /// Who the peer is, or why there is none.
     pub peer_name: String,
-    /// Median over the pairs of ours/peer: above 1 is better.
-    pub ratio_median: f64,
+    /// How many times better ours is: above 1 is better, whatever the unit. The median over the pairs; of a
+    /// percentile the percentile of the one by that of the other. None without a peer.
+    pub ratio_median: Option<f64>,
 }
 
 impl Metric {
-    /// Of a rate, from pairs of ours and the peer's.
+    /// Of which more is better, from pairs of ours and the peer's.
     pub fn of_rates(metric: &str, unit: &str, peer_name: &str, pairs: &[(f64, f64)]) -> Self {
+        let ratios = pairs.iter().map(|(ours, peer)| ours / peer).collect();
+        Self::of_pairs(metric, unit, peer_name, pairs, median(ratios))
+    }
+
+    /// Of which less is better: times, counts.
+    pub fn of_costs(metric: &str, unit: &str, peer_name: &str, pairs: &[(f64, f64)]) -> Self {
+        let ratios = pairs.iter().map(|(ours, peer)| peer / ours).collect();
+        Self::of_pairs(metric, unit, peer_name, pairs, median(ratios))
+    }
+
+    /// Of which less is better, and the worst counts: a percentile of all runs of each.
+    pub fn of_tail(
+        metric: &str,
+        unit: &str,
+        peer_name: &str,
+        percent: f64,
+        pairs: &[(f64, f64)],
+    ) -> Self {
+        let (ours, peer) = pairs.iter().copied().unzip();
+        let ratio = percentile(peer, percent) / percentile(ours, percent);
+        Self::of_pairs(metric, unit, peer_name, pairs, ratio)
+    }
+
+    /// Of which the peer has none, for a reason.
+    pub fn alone(metric: &str, unit: &str, why: &str, ours: Vec<f64>) -> Self {
         Self {
             metric: metric.into(),
             unit: unit.into(),
-            ours: pairs.iter().map(|pair| pair.0).collect(),
-            peer: pairs.iter().map(|pair| pair.1).collect(),
+            ours,
+            peer: Vec::new(),
+            peer_name: why.into(),
+            ratio_median: None,
+        }
+    }
+
+    fn of_pairs(
+        metric: &str,
+        unit: &str,
+        peer_name: &str,
+        pairs: &[(f64, f64)],
+        ratio: f64,
+    ) -> Self {
+        let (ours, peer) = pairs.iter().copied().unzip();
+        Self {
+            metric: metric.into(),
+            unit: unit.into(),
+            ours,
+            peer,
             peer_name: peer_name.into(),
-            ratio_median: median(pairs.iter().map(|(ours, peer)| ours / peer).collect()),
+            ratio_median: Some(ratio),
+        }
+    }
+
+    /// In a line, for people.
+    pub fn line(&self) -> String {
+        let Self {
+            metric,
+            unit,
+            peer_name,
+            ..
+        } = self;
+        match self.ratio_median {
+            Some(ratio) => format!("{metric}: {ratio:.2} times as good as {peer_name}"),
+            None => {
+                let ours = median(self.ours.clone());
+                format!("{metric}: {ours:.3} {unit} ({peer_name})")
+            }
         }
     }
 }
@@ -45,6 +106,14 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// The smallest value that so many percent of all are not above.
+pub fn percentile(mut values: Vec<f64>, percent: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (percent / 100.0 * values.len() as f64).ceil() as usize;
+    let at = rank.max(1) - 1;
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,9 +126,39 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_are_values_that_were_seen() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(percentile(values.clone(), 99.0), 198.0);
+        assert_eq!(percentile(values.clone(), 0.0), 1.0);
+        assert_eq!(percentile(values, 100.0), 200.0);
+        assert_eq!(percentile(vec![1.0, 9.0, 2.0], 99.0), 9.0);
+        assert!(percentile(Vec::new(), 99.0).is_nan());
+    }
+
+    #[test]
     fn ratios_are_of_pairs() {
-        let metric = Metric::of_rates("a", "MiB/s", "b", &[(10.0, 5.0), (30.0, 10.0), (4.0, 4.0)]);
-        assert_eq!(metric.ratio_median, 2.0);
+        let pairs = [(10.0, 5.0), (30.0, 10.0), (4.0, 4.0)];
+        let metric = Metric::of_rates("a", "MiB/s", "b", &pairs);
+        assert_eq!(metric.ratio_median, Some(2.0));
         assert_eq!(metric.peer, [5.0, 10.0, 4.0]);
+    }
+
+    #[test]
+    fn above_one_is_better_also_of_costs() {
+        let pairs = [(5.0, 10.0), (10.0, 30.0), (4.0, 4.0)];
+        let metric = Metric::of_costs("a", "ms", "b", &pairs);
+        assert_eq!(metric.ratio_median, Some(2.0));
+        let tail = Metric::of_tail("a", "ms", "b", 99.0, &pairs);
+        assert_eq!(tail.ratio_median, Some(3.0));
+        assert_eq!(tail.ours, [5.0, 10.0, 4.0]);
+    }
+
+    #[test]
+    fn without_a_peer_there_is_no_ratio() {
+        let metric = Metric::alone("a", "share", "none: why", vec![0.5]);
+        let json = serde_json::to_value(&metric).unwrap();
+        assert!(json["ratio_median"].is_null());
+        assert_eq!(json["peer"].as_array().unwrap().len(), 0);
+        assert_eq!(metric.line(), "a: 0.500 share (none: why)");
     }
 }

@@ -14,6 +14,7 @@
 
 pub mod balloon;
 mod bed;
+mod clock;
 mod describe;
 pub mod guard;
 mod kernel;
@@ -28,7 +29,8 @@ mod state;
 mod xentop;
 
 pub use bed::Bed;
+pub use clock::{Interval, Offset};
 pub use describe::{Flavour, Guest, Host, Kind};
 pub use link::Refused;
-pub use machine::{Machine, Output, Program, Until, Write};
+pub use machine::{Machine, Output, Program, Span, Until, Write};
 pub use state::LogLine;

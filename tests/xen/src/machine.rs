@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What can be done in dom0 and in every guest.
 
+use crate::clock::{Offset, bed_ns};
 use crate::link::{Answer, Link};
 use agent::message::{Bytes, Op};
 use anyhow::{Context, Result, bail};
@@ -99,6 +100,31 @@ pub struct Until<'a> {
     pub poll: Duration,
     /// Give up after that long.
     pub limit: Duration,
+}
+
+/// A stretch of time by a machine's own `CLOCK_MONOTONIC`.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Its start in nanoseconds.
+    pub start_ns: u64,
+    /// Its length.
+    pub elapsed: Duration,
+}
+
+impl Span {
+    /// Its end in nanoseconds.
+    pub fn end_ns(&self) -> u64 {
+        self.start_ns + self.elapsed.as_nanos() as u64
+    }
+}
+
+impl From<Answer> for Span {
+    fn from(answer: Answer) -> Self {
+        Self {
+            start_ns: answer.outcome.start_ns,
+            elapsed: Duration::from_nanos(answer.outcome.elapsed_ns),
+        }
+    }
 }
 
 /// dom0 or a guest.
@@ -210,15 +236,15 @@ impl<'a> Machine<'a> {
 
     /// Waits until a file reads as wanted; answers how long it took, by the machine's clock.
     pub fn wait_for(&self, until: Until<'_>) -> Result<Duration> {
-        self.wait(None, until)
+        Ok(self.wait(None, until)?.elapsed)
     }
 
     /// Writes, then waits until a file reads as wanted; answers the time from before the write.
-    pub fn write_then_wait(&self, write: Write<'_>, until: Until<'_>) -> Result<Duration> {
+    pub fn write_then_wait(&self, write: Write<'_>, until: Until<'_>) -> Result<Span> {
         self.wait(Some((write.path.into(), write.text.into())), until)
     }
 
-    fn wait(&self, write: Option<(String, String)>, until: Until<'_>) -> Result<Duration> {
+    fn wait(&self, write: Option<(String, String)>, until: Until<'_>) -> Result<Span> {
         let op = Op::Wait {
             write,
             path: until.path.into(),
@@ -226,8 +252,30 @@ impl<'a> Machine<'a> {
             poll_us: until.poll.as_micros() as u64,
             timeout_ms: until.limit.as_millis() as u64,
         };
-        let answer = self.link.call(&self.name, op, until.limit + SLACK)?;
-        Ok(Duration::from_nanos(answer.outcome.elapsed_ns))
+        Ok(self.link.call(&self.name, op, until.limit + SLACK)?.into())
+    }
+
+    /// Waits while a file reads so, as it has to now; answers the time from the last look that showed no
+    /// change to the first that did.
+    pub fn wait_while(&self, until: Until<'_>) -> Result<Span> {
+        let op = Op::WaitWhile {
+            path: until.path.into(),
+            equals: until.equals.into(),
+            poll_us: until.poll.as_micros() as u64,
+            timeout_ms: until.limit.as_millis() as u64,
+        };
+        Ok(self.link.call(&self.name, op, until.limit + SLACK)?.into())
+    }
+
+    /// Compares its clock with the bed's, by so many questions.
+    pub fn clock(&self, questions: usize) -> Result<Offset> {
+        let mut offset = Offset::default();
+        for _ in 0..questions {
+            let asked = bed_ns();
+            let answer = self.link.call(&self.name, Op::Clock, SHORT)?;
+            offset.narrow(asked, answer.outcome.start_ns, bed_ns());
+        }
+        Ok(offset)
     }
 
     /// Loads `/modules/<name>.ko`.

@@ -9,6 +9,7 @@ mod init;
 mod kmsg;
 mod relay;
 mod requests;
+mod stream;
 mod xenstore;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Some("dom0") => init::supervise("serve-dom0"),
         Some("serve-dom0") => dom0::serve(),
         Some("serve-guest") => guest::serve(),
+        Some("stream") => stream::run(std::env::args().skip(2)),
         // The kernel passes what it does not know of its command line on to /init.
         _ if init::has_word("bed.dom0") => early::switch_to_dom0(),
         _ => init::prepare_guest().and_then(|()| init::supervise("serve-guest")),

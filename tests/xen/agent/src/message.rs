@@ -76,6 +76,19 @@ pub enum Op {
         /// Give up after that many milliseconds.
         timeout_ms: u64,
     },
+    /// Wait while a file reads as it does now; answers from when to when the change may have happened.
+    WaitWhile {
+        /// File to watch.
+        path: String,
+        /// What it reads as now, without white space around it; anything else is an error.
+        equals: String,
+        /// Pause between looks, in microseconds.
+        poll_us: u64,
+        /// Give up after that many milliseconds.
+        timeout_ms: u64,
+    },
+    /// Do nothing; the answer says when.
+    Clock,
     /// Load a module file.
     Insmod {
         /// Module file.
@@ -165,6 +178,8 @@ pub enum Message {
 /// A request that was carried out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// When it began, in nanoseconds of the agent's `CLOCK_MONOTONIC`.
+    pub start_ns: u64,
     /// Nanoseconds it took, by the agent's clock.
     pub elapsed_ns: u64,
     /// Exit status of a program.

@@ -21,8 +21,11 @@ pub fn start(request: Request, sender: &Sender) {
     let sender = sender.clone();
     thread::spawn(move || {
         let id = request.id;
-        let start = Instant::now();
+        let (start_ns, start) = (clock_ns(), Instant::now());
         let result = perform(request, &sender).map(|mut outcome| {
+            if outcome.start_ns == 0 {
+                outcome.start_ns = start_ns;
+            }
             if outcome.elapsed_ns == 0 {
                 outcome.elapsed_ns = start.elapsed().as_nanos() as u64;
             }
@@ -36,6 +39,12 @@ pub fn start(request: Request, sender: &Sender) {
             init::last_words(&format!("agent: answer lost: {error:#}"));
         }
     });
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+pub fn clock_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 fn failure(error: anyhow::Error) -> Failure {
@@ -84,6 +93,16 @@ fn perform(request: Request, sender: &Sender) -> Result<Outcome> {
             let limit = Duration::from_millis(timeout_ms);
             return wait(write, &path, &equals, Duration::from_micros(poll_us), limit);
         }
+        Op::WaitWhile {
+            path,
+            equals,
+            poll_us,
+            timeout_ms,
+        } => {
+            let limit = Duration::from_millis(timeout_ms);
+            return wait_while(&path, &equals, Duration::from_micros(poll_us), limit);
+        }
+        Op::Clock => {}
         Op::Insmod { path, params } => {
             init::insmod(&path, &params).with_context(|| format!("insmod {path} {params}"))?;
         }
@@ -96,7 +115,15 @@ fn perform(request: Request, sender: &Sender) -> Result<Outcome> {
         Op::XsRead { path } => {
             send_chunks(&xenstore::Client::open()?.read(&path)?, id, false, sender)?;
         }
-        Op::XsWrite { path, value } => xenstore::Client::open()?.write(&path, &value.0)?,
+        Op::XsWrite { path, value } => {
+            let mut store = xenstore::Client::open()?;
+            let start_ns = clock_ns();
+            store.write(&path, &value.0)?;
+            return Ok(Outcome {
+                start_ns,
+                ..Outcome::default()
+            });
+        }
         Op::XsRemove { path } => xenstore::Client::open()?.remove(&path)?,
         Op::PowerOff => init::power_off()?,
     }
@@ -157,7 +184,7 @@ fn exec(
         elapsed_ns,
         status: status.code(),
         signal: status.signal(),
-        pid: None,
+        ..Outcome::default()
     })
 }
 
@@ -246,7 +273,7 @@ fn wait(
     poll: Duration,
     limit: Duration,
 ) -> Result<Outcome> {
-    let start = Instant::now();
+    let (start_ns, start) = (clock_ns(), Instant::now());
     if let Some((path, text)) = write {
         write_once(&path, text.as_bytes())?;
     }
@@ -255,6 +282,7 @@ fn wait(
         let elapsed = start.elapsed();
         if text.trim() == equals {
             return Ok(Outcome {
+                start_ns,
                 elapsed_ns: elapsed.as_nanos() as u64,
                 ..Outcome::default()
             });
@@ -266,6 +294,33 @@ fn wait(
                 limit.as_secs_f32()
             );
         }
+        thread::sleep(poll);
+    }
+}
+
+/// Answers the time from before the last look that showed no change to after the first that did.
+fn wait_while(path: &str, equals: &str, poll: Duration, limit: Duration) -> Result<Outcome> {
+    let start = Instant::now();
+    let mut last = None;
+    loop {
+        let looked = clock_ns();
+        let text = fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+        if text.trim() != equals {
+            let found = text.trim();
+            let start_ns = last.with_context(|| format!("{path} is {found:?}, not {equals:?}"))?;
+            return Ok(Outcome {
+                start_ns,
+                elapsed_ns: clock_ns() - start_ns,
+                ..Outcome::default()
+            });
+        }
+        if start.elapsed() > limit {
+            bail!(
+                "{path} is {equals:?} still, after {} s",
+                limit.as_secs_f32()
+            );
+        }
+        last = Some(looked);
         thread::sleep(poll);
     }
 }
