@@ -71,7 +71,11 @@ pub(crate) fn unseen(kind: Kind) -> u64 {
 /// Returns how many pages the domain can have beyond those that the built-in driver counts as
 /// there, if the toolstack lets it grow to `ceiling`.
 pub(crate) fn reserve(builtin: &builtin::Stats, ceiling: u64) -> u64 {
-    let held = builtin.reserve as u64;
+    // In the middle of a batch the driver has pages that are in neither of its counts.
+    let held = builtin
+        .total
+        .saturating_sub(builtin.current)
+        .max(builtin.reserve) as u64;
 
     match ceiling.checked_sub(builtin.current as u64) {
         Some(growth) if builtin::CAN_HOTPLUG => growth,

@@ -10,9 +10,9 @@ use std::time::Duration;
 /// By name.
 pub const SCENARIOS: [(&str, Run); 3] = [
     ("balloon_random_targets", |balloon| {
-        random_targets(balloon, 500)
+        random_targets(balloon, 250)
     }),
-    ("balloon_cycles", |balloon| cycles(balloon, 100)),
+    ("balloon_cycles", |balloon| cycles(balloon, 40)),
     ("balloon_save_under_way", save_under_way),
 ];
 
@@ -50,6 +50,19 @@ fn targets(guest: &Machine<'_>, count: u32) -> Result<()> {
     Ok(())
 }
 
+/// Longer than a step takes.
+const STEP: Duration = Duration::from_millis(1500);
+
+/// Waits until nothing moves. In the middle of a step the guest's figures are those of before it.
+fn come_to_rest(balloon: &Balloon<'_>) -> Result<()> {
+    wait_until("the last move has ended", || {
+        let before = balloon.sample()?;
+        std::thread::sleep(STEP);
+        let now = balloon.sample()?;
+        Ok(now == before && now.current_kb == now.target_kb)
+    })
+}
+
 /// Random targets under load: nobody is killed, and not a page is missing afterwards.
 pub fn random_targets(balloon: Balloon<'_>, count: u32) -> Result<()> {
     let before = balloon.unseen_by_guest()?;
@@ -79,10 +92,7 @@ pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
     let line = ["sh", "-c", CYCLES, "cycles", &count, &low, &high];
     let output = guest.run_within(&line, LIMIT)?.ok()?;
     ensure!(output.stdout.trim() == count, "{}", output.stdout);
-    wait_until("the last move has ended", || {
-        let now = balloon.sample()?;
-        Ok(now.current_kb == now.target_kb)
-    })?;
+    come_to_rest(&balloon)?;
     balloon.reach(220)?;
     balloon.reach(BOOT_MIB)?;
     ensure!(balloon.unseen_by_guest()? == before);
@@ -110,6 +120,7 @@ fn save_under_way(balloon: Balloon<'_>) -> Result<()> {
     wait_until("the load has ended", || {
         Ok(guest.run(&["rm", "/stopped"])?.status == 0)
     })?;
+    come_to_rest(&balloon)?;
     // The toolstack's target counts again when it is set again.
     balloon.reach(200)?;
     balloon.reach(BOOT_MIB)?;
