@@ -157,10 +157,11 @@ impl Mapper {
         }
         self.used = 0;
         self.multicalls += 1;
-        // SAFETY: The calls are those of `queue()`, whose callers vouch for them.
-        to_result(
-            LONGEST_CALL.time(|| unsafe { multicall(calls.as_mut_ptr(), calls.len() as c_uint) }),
-        )?;
+        let ret = LONGEST_CALL.time(|| {
+            // SAFETY: The calls are those of `queue()`, whose callers vouch for them.
+            unsafe { multicall(calls.as_mut_ptr(), calls.len() as c_uint) }
+        });
+        to_result(ret)?;
         calls
             .iter()
             .try_for_each(|call| to_result(call.result as i32))

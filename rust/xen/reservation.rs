@@ -358,11 +358,12 @@ impl Exchange {
         };
 
         self.memory_ops += 1;
-        // SAFETY: The frames listed are runs of a stack that the caller owns: surrendering or
-        // populating them touches nobody else. The hypervisor writes at most `nr` frame numbers.
-        to_count(
-            LONGEST_CALL.time(|| unsafe { memory_op(op, (&raw mut reservation).cast::<c_void>()) }),
-        )
+        let ret = LONGEST_CALL.time(|| {
+            // SAFETY: The frames listed are runs of a stack that the caller owns: surrendering or
+            // populating them touches nobody else. The hypervisor writes at most `nr` frame numbers.
+            unsafe { memory_op(op, (&raw mut reservation).cast::<c_void>()) }
+        });
+        to_count(ret)
     }
 
     /// Returns the domain's page count where it may be needed to tell what became of an extent.

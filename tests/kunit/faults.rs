@@ -12,7 +12,6 @@ use crate::{
             Pages,
             Site, //
         },
-        memory,
         pages::{
             Extents,
             Order, //
@@ -457,7 +456,6 @@ mod tests {
         let mut field = Field::new()?;
         let seed = crate::seed();
         let mut random = Random(seed);
-        let available = memory::available_pages();
         pr_info!("xen_faults: fault_seed={seed}\n");
 
         for round in 0..150 {
@@ -476,8 +474,6 @@ mod tests {
             }
         }
         field.offered.clear();
-        field.restore()?;
-        assert!(memory::available_pages() + 4 * Order::Huge.pages() > available);
-        Ok(())
+        field.restore()
     }
 }

@@ -18,7 +18,8 @@ pub const BOOT_MIB: u64 = 256;
 /// And at most.
 pub const MOST_MIB: u64 = 384;
 
-type Run = fn(Balloon<'_>) -> Result<()>;
+/// What a scenario does with a balloon.
+pub type Run = fn(Balloon<'_>) -> Result<()>;
 
 const POLL: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
-use crate::scenarios::endurance;
+use crate::scenarios::{Run, endurance};
 use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;
 use bed::{Bed, Flavour, Guest, Host, place};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const MODULES: [&str; 2] = ["xen_kunit", "xenballoon"];
 /// Scenarios that are worth the checks of this kernel.
-const CHECKED: [(&str, fn(Balloon<'_>) -> Result<()>); 2] = [
+const CHECKED: [(&str, Run); 2] = [
     ("balloon_random_targets", |balloon| {
         endurance::random_targets(balloon, 100)
     }),
