@@ -123,10 +123,13 @@ impl Report {
         })
     }
 
-    /// Writes what has changed. What may not be written is left out from then on; what fails
-    /// otherwise is tried again with the next report.
-    fn write(last: &mut Last, figures: &Figures) {
+    /// Writes what has changed, for as long as there are to be reports. What may not be written is
+    /// left out from then on; what fails otherwise is tried again with the next report.
+    fn write(&self, last: &mut Last, figures: &Figures) {
         for (n, (value, node)) in figures.values().into_iter().zip(Figures::NODES).enumerate() {
+            if self.interval.load(Relaxed) == 0 {
+                return;
+            }
             if !last.ledger.is_due(n, value) {
                 continue;
             }
@@ -157,7 +160,7 @@ impl Report {
         }
         last.at = Some(Instant::now());
         last.strain = strain;
-        Self::write(last, &figures);
+        self.write(last, &figures);
     }
 }
 
@@ -208,11 +211,20 @@ impl PinnedDrop for Report {
 }
 
 /// Reports for as long as it lives.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct Reports {
     #[pin]
     lifecycle: Registration<Worker<Report>>,
     report: Arc<Worker<Report>>,
+}
+
+#[pinned_drop]
+impl PinnedDrop for Reports {
+    fn drop(self: Pin<&mut Self>) {
+        // Each node is a way to the store and back: whoever unloads us should not wait for all of a
+        // report.
+        self.report.interval.store(0, Relaxed);
+    }
 }
 
 impl Reports {
