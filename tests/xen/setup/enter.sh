@@ -47,5 +47,9 @@ enter_ready() {
 		! made "linux-$name" || binds+=("$(path "linux-$name")" "/linux/$name")
 	done
 	! made dom0 || binds+=("$(path dom0)" /images/dom0.ext4)
+	if made kasan; then
+		XENOXIDE_KERNEL_KASAN=/cache/kasan-$(key_kasan)
+		export XENOXIDE_KERNEL_KASAN
+	fi
 	enter "${binds[@]}" -- "$@"
 }

@@ -20,6 +20,10 @@ key_next() {
 	key_kernel 7.3 "$setup/inside/stock.sh"
 }
 
+key_kasan() {
+	key_kernel 7.2 "$setup/inside/kunit.sh" "$setup/kunit.config" "$setup/kasan.config" "$setup/kasan.sh" "$(path llvm)/id"
+}
+
 make_stock() {
 	make_kernel stock.sh 7.2 stock "$1"
 }

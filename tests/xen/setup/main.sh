@@ -33,6 +33,10 @@ cache=$(cd "$cache" && pwd)
 . "$setup/archive.sh"
 # shellcheck source=tests/xen/setup/kernels.sh
 . "$setup/kernels.sh"
+# shellcheck source=tests/xen/setup/llvm.sh
+. "$setup/llvm.sh"
+# shellcheck source=tests/xen/setup/kasan.sh
+. "$setup/kasan.sh"
 # shellcheck source=tests/xen/setup/modules.sh
 . "$setup/modules.sh"
 # shellcheck source=tests/xen/setup/lint.sh
@@ -43,6 +47,7 @@ cache=$(cd "$cache" && pwd)
 stock=(root linux-7.2 stock modules-stock)
 booted=("${stock[@]}" dom0 bed)
 all=("${booted[@]}" linux-7.3 kunit next modules-kunit modules-next)
+kasan=("${booted[@]}" llvm kasan modules-kasan)
 
 command=${1:?}
 shift
@@ -57,7 +62,10 @@ run | shell)
 	cargo_run bed "$command"
 	;;
 test)
-	prepare "${all[@]}"
+	case ${1:-} in
+	kasan) prepare "${kasan[@]}" ;;
+	*) prepare "${all[@]}" ;;
+	esac
 	cargo_run bed test "$@"
 	;;
 bench)

@@ -12,6 +12,8 @@ pub enum Flavour {
     Stock,
     /// The small one with KUnit.
     Kunit,
+    /// That one with KASAN; boots in PVH guests only.
+    Kasan,
 }
 
 impl Flavour {
@@ -20,6 +22,7 @@ impl Flavour {
         match self {
             Self::Stock => "stock",
             Self::Kunit => "kunit",
+            Self::Kasan => "kasan",
         }
     }
 }
@@ -30,7 +33,8 @@ impl std::str::FromStr for Flavour {
         match name {
             "stock" => Ok(Self::Stock),
             "kunit" => Ok(Self::Kunit),
-            _ => Err(format!("no kernel flavour {name:?}: stock or kunit")),
+            "kasan" => Ok(Self::Kasan),
+            _ => Err(format!("no kernel flavour {name:?}: stock, kunit or kasan")),
         }
     }
 }

@@ -51,6 +51,7 @@ pub fn kernel(flavour: Flavour) -> Result<PathBuf> {
     given(match flavour {
         Flavour::Stock => "XENOXIDE_KERNEL_STOCK",
         Flavour::Kunit => "XENOXIDE_KERNEL_KUNIT",
+        Flavour::Kasan => "XENOXIDE_KERNEL_KASAN",
     })
 }
 

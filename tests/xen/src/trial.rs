@@ -13,7 +13,7 @@ pub struct Arguments {
     /// Kind of guest: pv or pvh; both may be given.
     #[arg(long, default_value = "pvh", value_parser = ["pv", "pvh"])]
     guest: Vec<String>,
-    /// Kernel: stock or kunit.
+    /// Kernel: stock, kunit or kasan.
     #[arg(long, default_value = "stock")]
     flavour: Flavour,
     /// Memory at boot in MiB.

@@ -1,42 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0
-//! KUnit suites, in a PV and a PVH guest on the small kernel.
+//! KUnit suites, in guests on a small kernel.
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
 use crate::scenarios::{Run, endurance};
 use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;
-use bed::{Bed, Flavour, Guest, Host, place};
+use bed::{Bed, Flavour, Guest, Host, Kind, place};
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
 
 const MODULES: [&str; 2] = ["xen_kunit", "xenballoon"];
-/// Scenarios that are worth the checks of this kernel.
-const CHECKED: [(&str, Run); 2] = [
-    ("balloon_random_targets", |balloon| {
-        endurance::random_targets(balloon, 100)
-    }),
-    ("balloon_cycles", |balloon| endurance::cycles(balloon, 20)),
-];
+
+/// A kernel to run them on.
+pub struct Pass {
+    name: &'static str,
+    flavour: Flavour,
+    kinds: &'static [Kind],
+    limit: Duration,
+    /// Scenarios that are worth the checks of this kernel.
+    checked: &'static [(&'static str, Run)],
+}
+
+/// Lockdep, sleeping where one must not, leaks.
+pub const KUNIT: Pass = Pass {
+    name: "kunit",
+    flavour: Flavour::Kunit,
+    kinds: &[Kind::Pv, Kind::Pvh],
+    limit: Duration::from_secs(300),
+    checked: &[
+        ("balloon_random_targets", |balloon| {
+            endurance::random_targets(balloon, 100)
+        }),
+        ("balloon_cycles", |balloon| endurance::cycles(balloon, 20)),
+    ],
+};
+
+/// Memory that is not there, any more or at all.
+pub const KASAN: Pass = Pass {
+    name: "kasan",
+    flavour: Flavour::Kasan,
+    kinds: &[Kind::Pvh],
+    limit: Duration::from_secs(900),
+    checked: KUNIT.checked,
+};
+
 const RESULTS: &str = "/sys/kernel/debug/kunit";
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
 /// Boots, loads the modules, which runs their suites, and reads the results.
-pub fn run(suite: &Suite, accel: &str) -> Result<()> {
-    let mut host = Host::new("kunit").accel(accel);
-    for guest in [Guest::pv("pv1"), Guest::pvh("pvh1")] {
+pub fn run(suite: &Suite, pass: &Pass, accel: &str) -> Result<()> {
+    let mut host = Host::new(pass.name).limit(pass.limit).accel(accel);
+    for &kind in pass.kinds {
         let guest = MODULES
             .iter()
-            .fold(guest, |guest, module| guest.module(module));
+            .fold(Guest::new(&format!("{kind}1"), kind), |guest, module| {
+                guest.module(module)
+            });
         // Memory is all there from the start: this kernel's built-in driver does not watch the
         // target, so in a PVH guest nobody would give back what is only promised.
-        host = host.guest(guest.kernel(Flavour::Kunit));
+        host = host.guest(guest.kernel(pass.flavour));
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
     for guest in bed.guests() {
-        if let Err(error) = run_in(suite, &bed, guest.name()) {
+        if let Err(error) = run_in(suite, pass, &bed, guest.name()) {
             suite.case(
                 &format!("{} runs its suites", guest.name()),
                 Verdict::Failed(format!("{error:#}")),
@@ -48,7 +77,7 @@ pub fn run(suite: &Suite, accel: &str) -> Result<()> {
     Ok(())
 }
 
-fn run_in(suite: &Suite, bed: &Bed, name: &str) -> Result<()> {
+fn run_in(suite: &Suite, pass: &Pass, bed: &Bed, name: &str) -> Result<()> {
     let guest = bed.guest(name)?;
     for module in MODULES {
         guest.insmod(module, &[])?;
@@ -57,10 +86,10 @@ fn run_in(suite: &Suite, bed: &Bed, name: &str) -> Result<()> {
     let mut seen = 0;
     for folder in listed.split_whitespace() {
         let text = guest.read(&format!("{RESULTS}/{folder}/results"))?;
-        seen += tell(suite, name, &parse(&text)?);
+        seen += tell(suite, name, &parse(pass.flavour, &text)?);
     }
     ensure!(seen > 0, "no suite left results in {RESULTS}");
-    for (scenario, run) in CHECKED {
+    for (scenario, run) in pass.checked {
         let result = Balloon::of(bed, name).and_then(run);
         suite.case(&format!("{name} {scenario}"), Verdict::from(result));
     }
@@ -83,8 +112,8 @@ fn check_leaks(bed: &Bed, name: &str) -> Result<()> {
 }
 
 /// The kernel tree's own parser knows KTAP best.
-fn parse(ktap: &str) -> Result<Value> {
-    let tool = place::kernel(Flavour::Kunit)?.join("source/tools/testing/kunit/kunit.py");
+fn parse(flavour: Flavour, ktap: &str) -> Result<Value> {
+    let tool = place::kernel(flavour)?.join("source/tools/testing/kunit/kunit.py");
     let mut input = tempfile::NamedTempFile::new()?;
     input.write_all(format!("{ktap}\n").as_bytes())?;
     let output = tempfile::NamedTempFile::new()?;

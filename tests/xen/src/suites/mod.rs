@@ -27,7 +27,13 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         suites.push(("next", Box::new(next::run)));
     }
     if "kunit".starts_with(filter) {
-        suites.push(("kunit", Box::new(|suite| kunit::run(suite, accel))));
+        let run = |suite: &Suite| kunit::run(suite, &kunit::KUNIT, accel);
+        suites.push(("kunit", Box::new(run)));
+    }
+    // Its kernel is made only when it is asked for.
+    if filter == "kasan" {
+        let run = |suite: &Suite| kunit::run(suite, &kunit::KASAN, accel);
+        suites.push(("kasan", Box::new(run)));
     }
     if !chosen.is_empty() {
         suites.push((
@@ -38,7 +44,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
     if suites.is_empty() {
         let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
         bail!(
-            "no test's name begins with {filter:?}; there are host, next, kunit, {}",
+            "no test's name begins with {filter:?}; there are host, next, kunit, kasan, {}",
             names.join(", ")
         );
     }
