@@ -10,13 +10,13 @@ use std::time::Duration;
 /// By name.
 pub const SCENARIOS: [(&str, Run); 3] = [
     ("balloon_random_targets", |balloon| {
-        random_targets(balloon, 250)
+        random_targets(balloon, 300)
     }),
     ("balloon_cycles", |balloon| cycles(balloon, 40)),
     ("balloon_save_under_way", save_under_way),
 ];
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A new target 50 times a second, while something fills up to 24 MiB and leaves them again. Ends with the
 /// number of targets on standard output.

@@ -28,12 +28,12 @@ pub const KUNIT: Pass = Pass {
     name: "kunit",
     flavour: Flavour::Kunit,
     kinds: &[Kind::Pv, Kind::Pvh],
-    limit: Duration::from_secs(300),
+    limit: Duration::from_secs(600),
     checked: &[
         ("balloon_random_targets", |balloon| {
-            endurance::random_targets(balloon, 100)
+            endurance::random_targets(balloon, 200)
         }),
-        ("balloon_cycles", |balloon| endurance::cycles(balloon, 20)),
+        ("balloon_cycles", |balloon| endurance::cycles(balloon, 100)),
     ],
 };
 
@@ -64,14 +64,17 @@ pub fn run(suite: &Suite, pass: &Pass, accel: &str) -> Result<()> {
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
-    for guest in bed.guests() {
-        if let Err(error) = run_in(suite, pass, &bed, guest.name()) {
-            suite.case(
-                &format!("{} runs its suites", guest.name()),
-                Verdict::Failed(format!("{error:#}")),
-            );
+    std::thread::scope(|scope| {
+        for guest in bed.guests() {
+            let bed = &bed;
+            scope.spawn(move || {
+                if let Err(error) = run_in(suite, pass, bed, guest.name()) {
+                    let case = format!("{} runs its suites", guest.name());
+                    suite.case(&case, Verdict::Failed(format!("{error:#}")));
+                }
+            });
         }
-    }
+    });
     check_logs(suite, &bed);
     bed.power_off();
     Ok(())
