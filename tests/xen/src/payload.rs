@@ -79,15 +79,22 @@ fn guest_ramdisk(guest: &Guest, kernel: &Kernel, agent: &Path) -> Result<Vec<u8>
     let names: Vec<&str> = guest.kernel_modules.iter().map(String::as_str).collect();
     disk.modules(&kernel.modules(&names)?)?;
     for name in &guest.modules {
-        disk.copy(
-            &place::module(guest.flavour, name)?,
-            &format!("modules/{name}.ko"),
-        )?;
+        let module = place::module(guest.flavour, name)?;
+        disk.text(&format!("modules/{name}.ko"), &stripped(&module)?)?;
     }
     for (from, to) in &guest.files {
         disk.copy(from, to)?;
     }
     disk.finish()
+}
+
+/// A module without what is for debuggers: nine tenths of it, which the guest would read at each insmod.
+fn stripped(module: &Path) -> Result<Vec<u8>> {
+    let file = tempfile::NamedTempFile::new()?;
+    duct::cmd!("strip", "--strip-debug", "-o", file.path(), module)
+        .run()
+        .with_context(|| format!("strip {}", module.display()))?;
+    Ok(fs::read(file.path())?)
 }
 
 fn copy_once(from: &Path, to: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
 
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +103,7 @@ impl Report {
             "{}",
             indent(&format!("KTAP version 1\n# Subtest: {name}\n"))
         );
-        let suite = Suite::default();
+        let (suite, start) = (Suite::default(), Instant::now());
         if let Err(error) = body(&suite) {
             suite.case(
                 "suite runs to its end",
@@ -112,6 +113,7 @@ impl Report {
         if *suite.counts() == Counts::default() {
             suite.case("suite has cases", Verdict::Failed("no case ran".into()));
         }
+        suite.note(&format!("took {:.1} s", start.elapsed().as_secs_f32()));
         let counts = *suite.counts();
         print!(
             "{}",
