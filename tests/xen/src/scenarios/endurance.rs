@@ -68,6 +68,7 @@ pub fn random_targets(balloon: Balloon<'_>, count: u32) -> Result<()> {
     let before = balloon.unseen_by_guest()?;
     balloon.bed().allow(balloon.guest().name(), MOST_MIB)?;
     targets(balloon.guest(), count)?;
+    come_to_rest(&balloon)?;
     balloon.reach(BOOT_MIB)?;
     ensure!(balloon.unseen_by_guest()? == before);
     Ok(())
