@@ -16,7 +16,7 @@ pub const SCENARIOS: [(&str, Run); 3] = [
     ("balloon_save_under_way", save_under_way),
 ];
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// A new target 50 times a second, while something fills up to 24 MiB and leaves them again. Ends with the
 /// number of targets on standard output.

@@ -28,7 +28,7 @@ pub const KUNIT: Pass = Pass {
     name: "kunit",
     flavour: Flavour::Kunit,
     kinds: &[Kind::Pv, Kind::Pvh],
-    limit: Duration::from_secs(600),
+    limit: Duration::from_secs(900),
     checked: &[
         ("balloon_random_targets", |balloon| {
             endurance::random_targets(balloon, 200)
