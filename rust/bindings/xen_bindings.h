@@ -16,6 +16,7 @@
 #include <linux/syscore_ops.h>
 #include <xen/balloon.h>
 #include <xen/features.h>
+#include <xen/interface/hvm/hvm_op.h>
 #include <xen/interface/memory.h>
 #include <xen/page.h>
 #include <xen/xen.h>

@@ -20,6 +20,7 @@ bool xenoxide_xen_initial_domain(void);
 bool xenoxide_xen_feature(int flag);
 
 /* hypercall.c */
+int xenoxide_hvm_op(int op, void *arg);
 long xenoxide_memory_op(unsigned int cmd, void *arg);
 int xenoxide_multicall(struct multicall_entry *calls, unsigned int nr);
 

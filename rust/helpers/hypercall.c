@@ -6,6 +6,11 @@
 
 #include "helpers.h"
 
+int xenoxide_hvm_op(int op, void *arg)
+{
+	return HYPERVISOR_hvm_op(op, arg);
+}
+
 long xenoxide_memory_op(unsigned int cmd, void *arg)
 {
 	return HYPERVISOR_memory_op(cmd, arg);

@@ -34,8 +34,8 @@ use kernel::{
 pub enum Site {
     /// Allocating pages.
     Alloc,
-    /// `XENMEM_current_reservation`.
-    Count,
+    /// `HVMOP_get_mem_type`.
+    MemType,
     /// `XENMEM_decrease_reservation`.
     Decrease,
     /// `XENMEM_populate_physmap`.
@@ -200,6 +200,19 @@ pub(crate) unsafe fn alloc_pages(
     }
 }
 
+/// Asks for the type of a frame.
+///
+/// # Safety
+///
+/// As for the hypercall.
+pub(crate) unsafe fn hvm_op(op: c_int, arg: *mut c_void) -> c_int {
+    match Slot::of(Site::MemType).due() {
+        Some(Fault::Error(e)) => e.to_errno(),
+        // SAFETY: By the requirements.
+        _ => unsafe { bindings::xenoxide_hvm_op(op, arg) },
+    }
+}
+
 /// Makes a memory operation.
 ///
 /// # Safety
@@ -207,7 +220,6 @@ pub(crate) unsafe fn alloc_pages(
 /// As for the hypercall.
 pub(crate) unsafe fn memory_op(cmd: c_uint, arg: *mut c_void) -> c_long {
     let due = match cmd {
-        bindings::XENMEM_current_reservation => Slot::of(Site::Count).due(),
         bindings::XENMEM_decrease_reservation => Slot::of(Site::Decrease).due(),
         bindings::XENMEM_populate_physmap => Slot::of(Site::Populate).due(),
         _ => None,

@@ -5,6 +5,7 @@
 pub mod builtin;
 pub mod domain;
 pub mod lifecycle;
+pub mod physmap;
 #[cfg(CONFIG_XEN_PV)]
 mod pv;
 pub mod reservation;

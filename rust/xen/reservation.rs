@@ -18,7 +18,8 @@ use super::{
     domain::{
         self,
         Kind, //
-    }, //
+    },
+    physmap, //
 };
 use crate::{
     bindings,
@@ -200,7 +201,9 @@ impl Exchanged {
 ///
 /// It owns what a batch needs, so that exchanging needs no memory in the middle.
 pub struct Exchange {
-    translated: bool,
+    /// Whether a run is surrendered as a whole: not in a PV domain, where its machine frames need
+    /// not be contiguous, and only if it can be told later which pages of a run are gone.
+    whole_runs: bool,
     #[cfg(CONFIG_XEN_PV)]
     mapper: Option<Mapper>,
     frames: KVVec<bindings::xen_pfn_t>,
@@ -214,16 +217,12 @@ impl Exchange {
     ///
     /// `ENODEV` when not running on Xen, `ENOMEM`.
     pub fn new() -> Result<Self> {
-        let translated = domain::require()? != Kind::Pv;
+        let pv = domain::require()? == Kind::Pv;
 
         Ok(Self {
-            translated,
+            whole_runs: !pv && physmap::is_backed(0).is_ok(),
             #[cfg(CONFIG_XEN_PV)]
-            mapper: if translated {
-                None
-            } else {
-                Some(Mapper::new()?)
-            },
+            mapper: if pv { Some(Mapper::new()?) } else { None },
             frames: KVVec::from_elem(0, FRAMES, GFP_KERNEL)?,
             memory_ops: 0,
         })
@@ -259,17 +258,13 @@ impl Exchange {
             return Exchanged::failed(e);
         }
 
-        let before = match self.count_before(order) {
-            Ok(before) => before,
-            Err(e) => return Exchanged::failed(e),
-        };
         let frames = runs * self.frames_per_run(order);
-        let unit = if self.translated { order } else { Order::Base };
+        let unit = if self.whole_runs { order } else { Order::Base };
         let ret = self.memory_op(bindings::XENMEM_decrease_reservation, unit, frames);
         let done = ret.unwrap_or(0).min(frames);
         let mut pages = done * unit.pages();
         if done < frames {
-            pages += self.gone_of_broken(unit, before, pages);
+            pages += self.gone_of_broken(unit, done);
         }
         self.account_surrendered(&mut extents, runs, pages, holes);
         Exchanged {
@@ -310,10 +305,8 @@ impl Exchange {
     }
 
     /// Returns how many frame numbers name one run of `order` when it is surrendered.
-    ///
-    /// In a PV domain a run's machine frames need not be contiguous: each is named for itself.
     fn frames_per_run(&self, order: Order) -> usize {
-        if self.translated {
+        if self.whole_runs {
             1
         } else {
             order.pages()
@@ -366,26 +359,28 @@ impl Exchange {
         to_count(ret)
     }
 
-    /// Returns the domain's page count where it may be needed to tell what became of an extent.
-    fn count_before(&mut self, order: Order) -> Result<Option<usize>> {
-        if !self.translated || order == Order::Base {
-            return Ok(None);
-        }
-        self.memory_ops += 1;
-        current().map(Some)
-    }
-
     /// Returns how many pages the hypervisor has taken of the extent at which it stopped.
     ///
     /// It takes an extent's pages one by one, from the first, and says only how many extents are
-    /// done: what is missing from `before` beyond `counted` tells.
-    fn gone_of_broken(&mut self, unit: Order, before: Option<usize>, counted: usize) -> usize {
-        let Some(before) = before else { return 0 };
-        self.memory_ops += 1;
-        // Where it cannot be told, none of them may be used again. The last page is never gone.
-        let gone = current().map_or(usize::MAX, |now| before.saturating_sub(now));
+    /// done: there is nothing behind those that are gone.
+    fn gone_of_broken(&mut self, unit: Order, extent: usize) -> usize {
+        let Some(&first) = self.frames.get(extent) else {
+            return 0;
+        };
+        // So many are gone for sure; from that one on none is. The last page never is.
+        let (mut gone, mut kept) = (0, unit.pages() - 1);
 
-        gone.saturating_sub(counted).min(unit.pages() - 1)
+        while gone < kept {
+            let middle = gone + (kept - gone) / 2;
+            self.memory_ops += 1;
+            match physmap::is_backed(first + middle) {
+                Ok(true) => kept = middle,
+                Ok(false) => gone = middle + 1,
+                // Where it cannot be told, none of them may be used again.
+                Err(_) => return kept,
+            }
+        }
+        gone
     }
 
     /// Moves the first `pages` pages of `extents`, which the hypervisor has taken, to `holes`, and
@@ -417,7 +412,7 @@ impl Exchange {
             return;
         }
         self.frames
-            .copy_within(pages_listed(self.translated, pages, order).., 0);
+            .copy_within(pages_listed(self.whole_runs, pages, order).., 0);
         if gone > 0 {
             self.account_broken(extents, gone, holes);
             rest -= 1;
@@ -445,7 +440,7 @@ impl Exchange {
         }
         let left = singles.len();
         self.remap_listed(singles.stack(), left);
-        if !self.translated {
+        if !self.whole_runs {
             self.frames.copy_within(left.., 0);
         }
     }
@@ -453,8 +448,8 @@ impl Exchange {
 
 /// Returns how many frames of the list stand for the first `pages` pages of a batch of runs of
 /// `order`.
-fn pages_listed(translated: bool, pages: usize, order: Order) -> usize {
-    if translated {
+fn pages_listed(whole_runs: bool, pages: usize, order: Order) -> usize {
+    if whole_runs {
         pages / order.pages()
     } else {
         pages

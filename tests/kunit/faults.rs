@@ -60,6 +60,8 @@ struct Field {
     /// Pages that can never be used again.
     lost: usize,
     pv: bool,
+    /// Every page is named for itself.
+    singly: bool,
     _hold: builtin::Hold,
 }
 
@@ -76,6 +78,7 @@ impl Field {
             pages: faults::pages(),
             lost: 0,
             pv: domain::kind() == Some(Kind::Pv),
+            singly: domain::kind() == Some(Kind::Pv),
             _hold: hold,
         })
     }
@@ -84,7 +87,7 @@ impl Field {
     fn takes(&self, order: Order, pages: usize) -> Fault {
         let per_run = order.pages();
 
-        if self.pv || order == Order::Base {
+        if self.singly || order == Order::Base {
             Fault::Short(pages)
         } else if pages % per_run == 0 {
             Fault::Short(pages / per_run)
@@ -346,12 +349,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_huge_is_taken_if_nobody_counts() -> Result {
-        let mut field = Field::new()?;
+    fn runs_are_taken_page_by_page_if_nobody_tells_what_is_gone() -> Result {
+        let mut field = {
+            let _denied = arm(Site::MemType, Fault::Error(EPERM), 0, ONCE);
+            Field::new()?
+        };
 
-        if !field.pv {
-            let denied = (Site::Count, Fault::Error(EPERM), 0, ONCE);
-            field.surrender_with((Order::Huge, 3), &[denied], 0)?;
+        field.singly = true;
+        for pages in [0, 1, 712, 1535] {
+            let part = (Site::Decrease, field.takes(Order::Huge, pages), 0, ONCE);
+            field.surrender_with((Order::Huge, 3), &[part], pages)?;
         }
         Ok(())
     }
