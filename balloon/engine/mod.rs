@@ -35,6 +35,10 @@ pub const HUGE_PAGES: u64 = 512;
 /// nor fairness, only how late a new target is noticed.
 const STEP_PAGES: u64 = 64 * HUGE_PAGES;
 
+/// How many pages the first step takes at the most: 16 MiB. What is taken is cleared first, and the
+/// host shall see soon that the domain is on its way.
+const FIRST_STEP_PAGES: u64 = 8 * HUGE_PAGES;
+
 /// After so many pages taken singly a 2 MiB run is tried again: by then the allocator may have put
 /// one together.
 const HUGE_RETRY_PAGES: u64 = 16 * HUGE_PAGES;
@@ -183,6 +187,8 @@ pub struct Engine {
     take_base_first: u64,
     /// The hypervisor had no 2 MiB run: give single pages until the target is reached.
     give_base: bool,
+    /// The domain is on its way: a step has got somewhere.
+    moving: bool,
     /// Delay after the next step without progress.
     delay_ms: u32,
     /// The domain's size when pages were last borrowed, to see whether that led anywhere.
@@ -198,6 +204,7 @@ impl Engine {
             goal: Goal::new(),
             take_base_first: 0,
             give_base: false,
+            moving: false,
             delay_ms: DELAY_MIN_MS,
             borrowed_at: None,
         }
@@ -293,6 +300,7 @@ impl Engine {
         };
 
         if pages > 0 {
+            self.moving = true;
             self.progress();
             None
         } else if tried_other {
@@ -306,7 +314,12 @@ impl Engine {
     /// The domain is `need` pages too large.
     fn take(&mut self, view: &View, need: u64) -> Action {
         let spare = view.available.saturating_sub(self.limits.reserve);
-        let pages = cmp::min(cmp::min(need, spare), STEP_PAGES);
+        let most = if self.moving {
+            STEP_PAGES
+        } else {
+            FIRST_STEP_PAGES
+        };
+        let pages = need.min(spare).min(most);
         self.borrowed_at = None;
 
         if pages == 0 {
@@ -365,6 +378,7 @@ impl Engine {
     /// Nothing that failed counts any more.
     fn forget_failures(&mut self) {
         self.progress();
+        self.moving = false;
         self.take_base_first = 0;
         self.give_base = false;
         self.borrowed_at = None;

@@ -61,7 +61,7 @@ fn half_of_an_idle_domain_goes_in_huge_runs() {
 }
 
 #[test]
-fn a_gib_takes_eight_steps_each_way() {
+fn a_gib_takes_nine_steps_one_way_and_eight_back() {
     let gib = 262_144;
     let weather = Weather {
         free_huge: 10_000,
@@ -71,8 +71,29 @@ fn a_gib_takes_eight_steps_each_way() {
     let mut engine = engine();
 
     // The last step finds that there is nothing left to do.
-    assert_eq!(settle(&mut domain, &mut engine, gib), Some(8 + 1));
+    assert_eq!(settle(&mut domain, &mut engine, gib), Some(9 + 1));
     assert_eq!(settle(&mut domain, &mut engine, 2 * gib), Some(8 + 1));
+}
+
+#[test]
+fn the_first_step_is_a_short_one() {
+    let mut domain = Domain::new(SIZE, FAIR);
+    let mut engine = engine();
+    let half = SIZE / 2;
+
+    // Also after a rest, and if the target changes on the way.
+    for (from, target) in [(SIZE, half), (SIZE, half), (half + 4096, half)] {
+        assert!(settle(&mut domain, &mut engine, from).is_some());
+        engine.wake();
+        domain.step(&mut engine, target);
+        assert_eq!(domain.current, from - 8 * HUGE_PAGES);
+        domain.step(&mut engine, target);
+        assert!(domain.current <= from.saturating_sub(16 * HUGE_PAGES).max(target));
+        engine.wake();
+        let before = domain.current;
+        domain.step(&mut engine, LIMITS.floor);
+        assert_eq!(domain.current, (before - 8 * HUGE_PAGES).max(LIMITS.floor));
+    }
 }
 
 #[test]
