@@ -223,13 +223,10 @@ impl Bed {
         self.dom0().call_text(Op::XsRead { path })
     }
 
-    /// Writes a xenstore node; answers when it was sent, in nanoseconds of dom0's `CLOCK_MONOTONIC`.
-    pub fn xenstore_write(&self, guest: &str, path: &str, value: &str) -> Result<u64> {
+    /// Writes a xenstore node.
+    pub fn xenstore_write(&self, guest: &str, path: &str, value: &str) -> Result<()> {
         let (path, value) = (self.xenstore_path(guest, path)?, Bytes(value.into()));
-        let answer = self
-            .link
-            .call(DOM0, Op::XsWrite { path, value }, DOMAIN_LIMIT)?;
-        Ok(answer.outcome.start_ns)
+        self.dom0().call_text(Op::XsWrite { path, value }).map(drop)
     }
 
     /// Removes a xenstore node.

@@ -230,6 +230,7 @@ pub struct Host {
     pub(crate) shell: bool,
     pub(crate) xen_words: String,
     pub(crate) dom0_words: String,
+    pub(crate) files: Vec<(PathBuf, String)>,
     pub(crate) tell: Option<fn(&str, Duration)>,
 }
 
@@ -246,6 +247,7 @@ impl Host {
             shell: false,
             xen_words: String::new(),
             dom0_words: String::new(),
+            files: Vec::new(),
             tell: None,
         }
     }
@@ -278,6 +280,12 @@ impl Host {
     pub fn cmdline(mut self, xen: &str, dom0: &str) -> Self {
         self.xen_words = format!(" {xen}");
         self.dom0_words = format!(" {dom0}");
+        self
+    }
+
+    /// dom0 has a copy of `host` as `/bed/<name>`.
+    pub fn file(mut self, host: impl Into<PathBuf>, name: &str) -> Self {
+        self.files.push((host.into(), name.into()));
         self
     }
 

@@ -14,12 +14,12 @@
 
 pub mod balloon;
 mod bed;
-mod clock;
 mod describe;
 pub mod guard;
 mod kernel;
 mod link;
 mod machine;
+pub mod pages;
 mod payload;
 pub mod place;
 pub mod problems;
@@ -29,7 +29,6 @@ mod state;
 mod xentop;
 
 pub use bed::Bed;
-pub use clock::{Interval, Offset};
 pub use describe::{Flavour, Guest, Host, Kind};
 pub use link::Refused;
 pub use machine::{Machine, Output, Program, Span, Until, Write};

@@ -228,8 +228,6 @@ fn describe(op: &Op) -> String {
         Op::Read { path } => format!("read {path}"),
         Op::Write { path, .. } => format!("write {path}"),
         Op::Wait { path, equals, .. } => format!("wait until {path} is {equals}"),
-        Op::WaitWhile { path, equals, .. } => format!("wait while {path} is {equals}"),
-        Op::Clock => "tell the time".into(),
         Op::Insmod { path, params } => format!("insmod {path} {params}"),
         Op::Rmmod { name } => format!("rmmod {name}"),
         Op::XsRead { path } => format!("xenstore-read {path}"),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What can be done in dom0 and in every guest.
 
-use crate::clock::{Offset, bed_ns};
 use crate::link::{Answer, Link};
 use agent::message::{Bytes, Op};
 use anyhow::{Context, Result, bail};
@@ -253,29 +252,6 @@ impl<'a> Machine<'a> {
             timeout_ms: until.limit.as_millis() as u64,
         };
         Ok(self.link.call(&self.name, op, until.limit + SLACK)?.into())
-    }
-
-    /// Waits while a file reads so, as it has to now; answers the time from the last look that showed no
-    /// change to the first that did.
-    pub fn wait_while(&self, until: Until<'_>) -> Result<Span> {
-        let op = Op::WaitWhile {
-            path: until.path.into(),
-            equals: until.equals.into(),
-            poll_us: until.poll.as_micros() as u64,
-            timeout_ms: until.limit.as_millis() as u64,
-        };
-        Ok(self.link.call(&self.name, op, until.limit + SLACK)?.into())
-    }
-
-    /// Compares its clock with the bed's, by so many questions.
-    pub fn clock(&self, questions: usize) -> Result<Offset> {
-        let mut offset = Offset::default();
-        for _ in 0..questions {
-            let asked = bed_ns();
-            let answer = self.link.call(&self.name, Op::Clock, SHORT)?;
-            offset.narrow(asked, answer.outcome.start_ns, bed_ns());
-        }
-        Ok(offset)
     }
 
     /// Loads `/modules/<name>.ko`.

@@ -57,6 +57,9 @@ pub fn make(host: &Host, folder: &Path) -> Result<Files> {
     }
     fs::copy(&agent, tree.join("agent"))?;
     fs::write(tree.join("shellrc"), include_str!("shellrc"))?;
+    for (from, name) in &host.files {
+        fs::copy(from, tree.join(name)).with_context(|| format!("copy {}", from.display()))?;
+    }
     let stock = &opened[&Flavour::Stock];
     let dom0_ramdisk = folder.join("dom0.img");
     let mut disk = Ramdisk::with_agent(&agent)?;

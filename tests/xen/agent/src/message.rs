@@ -76,19 +76,6 @@ pub enum Op {
         /// Give up after that many milliseconds.
         timeout_ms: u64,
     },
-    /// Wait while a file reads as it does now; answers from when to when the change may have happened.
-    WaitWhile {
-        /// File to watch.
-        path: String,
-        /// What it reads as now, without white space around it; anything else is an error.
-        equals: String,
-        /// Pause between looks, in microseconds.
-        poll_us: u64,
-        /// Give up after that many milliseconds.
-        timeout_ms: u64,
-    },
-    /// Do nothing; the answer says when.
-    Clock,
     /// Load a module file.
     Insmod {
         /// Module file.

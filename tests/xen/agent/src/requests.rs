@@ -93,16 +93,6 @@ fn perform(request: Request, sender: &Sender) -> Result<Outcome> {
             let limit = Duration::from_millis(timeout_ms);
             return wait(write, &path, &equals, Duration::from_micros(poll_us), limit);
         }
-        Op::WaitWhile {
-            path,
-            equals,
-            poll_us,
-            timeout_ms,
-        } => {
-            let limit = Duration::from_millis(timeout_ms);
-            return wait_while(&path, &equals, Duration::from_micros(poll_us), limit);
-        }
-        Op::Clock => {}
         Op::Insmod { path, params } => {
             init::insmod(&path, &params).with_context(|| format!("insmod {path} {params}"))?;
         }
@@ -116,13 +106,7 @@ fn perform(request: Request, sender: &Sender) -> Result<Outcome> {
             send_chunks(&xenstore::Client::open()?.read(&path)?, id, false, sender)?;
         }
         Op::XsWrite { path, value } => {
-            let mut store = xenstore::Client::open()?;
-            let start_ns = clock_ns();
-            store.write(&path, &value.0)?;
-            return Ok(Outcome {
-                start_ns,
-                ..Outcome::default()
-            });
+            xenstore::Client::open()?.write(&path, &value.0)?;
         }
         Op::XsRemove { path } => xenstore::Client::open()?.remove(&path)?,
         Op::PowerOff => init::power_off()?,
@@ -294,33 +278,6 @@ fn wait(
                 limit.as_secs_f32()
             );
         }
-        thread::sleep(poll);
-    }
-}
-
-/// Answers the time from before the last look that showed no change to after the first that did.
-fn wait_while(path: &str, equals: &str, poll: Duration, limit: Duration) -> Result<Outcome> {
-    let start = Instant::now();
-    let mut last = None;
-    loop {
-        let looked = clock_ns();
-        let text = fs::read_to_string(path).with_context(|| format!("read {path}"))?;
-        if text.trim() != equals {
-            let found = text.trim();
-            let start_ns = last.with_context(|| format!("{path} is {found:?}, not {equals:?}"))?;
-            return Ok(Outcome {
-                start_ns,
-                elapsed_ns: clock_ns() - start_ns,
-                ..Outcome::default()
-            });
-        }
-        if start.elapsed() > limit {
-            bail!(
-                "{path} is {equals:?} still, after {} s",
-                limit.as_secs_f32()
-            );
-        }
-        last = Some(looked);
         thread::sleep(poll);
     }
 }
