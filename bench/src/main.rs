@@ -5,7 +5,7 @@ mod balloon;
 mod metric;
 mod plot;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bed::place;
 use clap::{Parser, ValueEnum};
 use std::io::Write;
@@ -51,9 +51,13 @@ fn run() -> Result<()> {
         rounds: arguments.rounds.map(usize::from),
         only: arguments.only,
     };
-    let (name, metrics) = match arguments.name {
-        Bench::Balloon => ("balloon", balloon::run(&options)?),
+    let (name, report) = match arguments.name {
+        Bench::Balloon => ("balloon", balloon::run(&options)),
     };
+    let metrics = report.metrics;
+    for failure in &report.failures {
+        eprintln!("bench: {failure:#}");
+    }
     let folder = place::clone_path("build/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let json = folder.join(format!("{name}.json"));
@@ -75,5 +79,6 @@ fn run() -> Result<()> {
         place::for_people(&json),
         place::for_people(&picture)
     );
+    ensure!(report.failures.is_empty(), "some metrics are missing");
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! Our balloon beside the driver built into the kernel: the same guest, the same moves, in turn.
 
 mod counts;
+mod idle;
 mod latency;
 mod rates;
 mod scaling;
@@ -14,7 +15,7 @@ use bed::{Bed, Guest, Host, Machine, Span, Until, Write};
 use std::time::Duration;
 
 const POLL: Duration = Duration::from_millis(2);
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 const PEER: &str = "drivers/xen/balloon.c";
 
 /// What is measured together.
@@ -28,6 +29,8 @@ pub enum Group {
     Victim,
     /// The cost of a GiB by the size of the move.
     Scaling,
+    /// What goes back by itself.
+    Idle,
     /// Hypercalls, and the size of extents.
     Counts,
 }
@@ -77,6 +80,7 @@ fn boots() -> [Boot; 4] {
             cpus: 2,
             groups: &[
                 (Group::Scaling, scaling::measure),
+                (Group::Idle, idle::measure),
                 // Last, as it leaves probes behind.
                 (Group::Counts, counts::measure),
             ],
@@ -84,9 +88,18 @@ fn boots() -> [Boot; 4] {
     ]
 }
 
-/// Boots the guests in turn and measures there.
-pub fn run(options: &Options) -> Result<Vec<Metric>> {
-    let mut metrics = Vec::new();
+/// What was found, and what could not be.
+#[derive(Default)]
+pub struct Report {
+    /// In the order in which they were measured.
+    pub metrics: Vec<Metric>,
+    /// Why others are missing.
+    pub failures: Vec<anyhow::Error>,
+}
+
+/// Boots the guests in turn and measures there. A boot in which something fails is given up.
+pub fn run(options: &Options) -> Report {
+    let mut report = Report::default();
     for boot in boots() {
         let wanted = |group| options.only.is_empty() || options.only.contains(&group);
         let groups = boot.groups.iter().filter(|(group, _)| wanted(*group));
@@ -94,20 +107,33 @@ pub fn run(options: &Options) -> Result<Vec<Metric>> {
         if groups.is_empty() {
             continue;
         }
-        let name = boot.guest.name().to_string();
-        println!("{name}: booting");
-        let host = Host::new("bench").cpus(boot.cpus).accel(&options.accel);
-        let host = host.limit(Duration::from_secs(600));
-        let bed = Bed::boot(host.guest(boot.guest.module("xenballoon")))?;
-        let both = Both::of(&bed, &name, options.rounds)?;
-        both.touch()?;
-        for (group, measure) in groups {
-            let found = measure(&both).with_context(|| format!("{name}: {group:?}"))?;
-            metrics.extend(found);
+        if let Err(error) = run_in(&boot, &groups, options, &mut report.metrics) {
+            report.failures.push(error);
         }
-        bed.power_off();
     }
-    Ok(metrics)
+    report
+}
+
+fn run_in(
+    boot: &Boot,
+    groups: &[&(Group, Measure)],
+    options: &Options,
+    metrics: &mut Vec<Metric>,
+) -> Result<()> {
+    let name = boot.guest.name();
+    println!("{name}: booting");
+    let host = Host::new("bench").cpus(boot.cpus).accel(&options.accel);
+    let host = host.limit(Duration::from_secs(900));
+    let guest = boot.guest.clone().module("xenballoon");
+    let bed = Bed::boot(bed::pages::equip(host.guest(guest))?)?;
+    let both = Both::of(&bed, name, options.rounds)?;
+    both.touch()?;
+    for (group, measure) in groups {
+        let found = measure(&both).with_context(|| format!("{name}: {group:?}"))?;
+        metrics.extend(found);
+    }
+    bed.power_off();
+    Ok(())
 }
 
 /// A driver and its files in a guest.

@@ -5,7 +5,7 @@ use super::{Both, PEER, Trip, each};
 use crate::metric::Metric;
 use anyhow::Result;
 
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 1;
 const SIZES_MIB: [u64; 4] = [256, 512, 1024, 1536];
 
 pub fn measure(both: &Both<'_>) -> Result<Vec<Metric>> {
