@@ -70,7 +70,7 @@ fn run() -> Result<()> {
     file.write_all(b"\n")?;
     file.persist(&json)?;
     let picture = folder.join(format!("{name}.svg"));
-    plot::draw(&picture, &format!("{name}: ours beside its peer"), &metrics)?;
+    plot::draw(&picture, &format!("{name}: ours / its peer"), &metrics)?;
     for metric in &metrics {
         println!("{}", metric.line());
     }

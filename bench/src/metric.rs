@@ -19,6 +19,9 @@ pub struct Metric {
     /// How many times better ours is: above 1 is better, whatever the unit. The median over the pairs; of a
     /// percentile the percentile of the one by that of the other. None without a peer.
     pub ratio_median: Option<f64>,
+    /// The percentile that counts, if it is not the median.
+    #[serde(skip)]
+    percent: Option<f64>,
 }
 
 impl Metric {
@@ -44,7 +47,10 @@ impl Metric {
     ) -> Self {
         let (ours, peer) = pairs.iter().copied().unzip();
         let ratio = percentile(peer, percent) / percentile(ours, percent);
-        Self::of_pairs(metric, unit, peer_name, pairs, ratio)
+        Self {
+            percent: Some(percent),
+            ..Self::of_pairs(metric, unit, peer_name, pairs, ratio)
+        }
     }
 
     /// Of which the peer has none, for a reason.
@@ -56,6 +62,7 @@ impl Metric {
             peer: Vec::new(),
             peer_name: why.into(),
             ratio_median: None,
+            percent: None,
         }
     }
 
@@ -74,6 +81,20 @@ impl Metric {
             peer,
             peer_name: peer_name.into(),
             ratio_median: Some(ratio),
+            percent: None,
+        }
+    }
+
+    /// Whether a percentile of all runs counts, not each pair.
+    pub fn is_tail(&self) -> bool {
+        self.percent.is_some()
+    }
+
+    /// What stands for all runs of the one or the other.
+    pub fn figure(&self, runs: &[f64]) -> f64 {
+        match self.percent {
+            Some(percent) => percentile(runs.to_vec(), percent),
+            None => median(runs.to_vec()),
         }
     }
 
@@ -85,12 +106,15 @@ impl Metric {
             peer_name,
             ..
         } = self;
+        let ours = self.figure(&self.ours);
         match self.ratio_median {
-            Some(ratio) => format!("{metric}: {ratio:.2} times as good as {peer_name}"),
-            None => {
-                let ours = median(self.ours.clone());
-                format!("{metric}: {ours:.3} {unit} ({peer_name})")
+            Some(ratio) => {
+                let peer = self.figure(&self.peer);
+                format!(
+                    "{metric}: {ours:.3} {unit} beside {peer:.3}: {ratio:.2} times as good as {peer_name}"
+                )
             }
+            None => format!("{metric}: {ours:.3} {unit} ({peer_name})"),
         }
     }
 }
@@ -150,6 +174,10 @@ mod tests {
         assert_eq!(metric.ratio_median, Some(2.0));
         let tail = Metric::of_tail("a", "ms", "b", 99.0, &pairs);
         assert_eq!(tail.ratio_median, Some(3.0));
+        assert_eq!(
+            (tail.figure(&tail.ours), tail.figure(&tail.peer)),
+            (10.0, 30.0)
+        );
         assert_eq!(tail.ours, [5.0, 10.0, 4.0]);
     }
 
