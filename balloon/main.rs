@@ -50,6 +50,7 @@ mod surface;
 mod toolstack;
 #[path = "../rust/xen/trace.rs"]
 pub mod trace;
+mod traced;
 mod tunables;
 mod worker;
 #[path = "../rust/xen/mod.rs"]

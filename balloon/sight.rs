@@ -3,10 +3,7 @@
 //! What the curious see: trace events, and the files in `/sys/kernel/debug/xenballoon/`.
 
 use crate::{
-    engine::{
-        Action,
-        View, //
-    },
+    engine::View,
     invariants::Facts,
     linux::{
         pages::Order,
@@ -56,32 +53,9 @@ const PAGE_KIB: u64 = 4;
 /// Bytes of a page.
 const PAGE_BYTES: u64 = 4096;
 
-/// Traces what the engine has decided about `view` on the way to `target`.
-pub(crate) fn decision(target: u64, view: &View, action: &Action) {
-    let (kind, pages) = match *action {
-        Action::Take { unit, runs } => (trace::Action::Take, runs * unit.pages()),
-        Action::Give { unit, runs } => (trace::Action::Give, runs * unit.pages()),
-        Action::Split => (trace::Action::Split, 0),
-        Action::Borrow { pages, .. } => (trace::Action::Borrow, pages),
-        Action::Wait { .. } => (trace::Action::Wait, 0),
-        Action::Watch { .. } => (trace::Action::Watch, 0),
-        Action::Rest => (trace::Action::Rest, 0),
-    };
-
-    trace::decision(
-        target,
-        view.current,
-        view.held_huge,
-        view.held_base,
-        view.available,
-        kind,
-        pages,
-    );
-}
-
 /// Traces a batch that was asked for `runs` runs and began at `start`.
 pub(crate) fn batch(
-    kind: trace::Action,
+    action: trace::Action,
     order: Order,
     runs: usize,
     done: Exchanged,
@@ -89,8 +63,7 @@ pub(crate) fn batch(
     start: Instant<Monotonic>,
 ) {
     trace::batch(
-        kind,
-        order,
+        action,
         runs * order.pages(),
         done.pages,
         done.error,

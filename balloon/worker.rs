@@ -13,7 +13,6 @@ use crate::{
             Refusal, //
         },
         Action,
-        Engine,
         Limits,
         Outcome,
         Unit,
@@ -37,6 +36,10 @@ use crate::{
         Toolstack, //
     },
     trace,
+    traced::{
+        self,
+        Engine, //
+    },
     tunables::Tunables,
     xen::{
         builtin,
@@ -349,7 +352,7 @@ impl Balloon {
             inner.exchange.surrender(extents, &mut inner.holes)
         };
         let calls = inner.exchange.hypercalls();
-        sight::batch(trace::Action::Take, order, runs, done, calls, start);
+        sight::batch(traced::taking(unit), order, runs, done, calls, start);
         let counter = match unit {
             Unit::Huge => &self.counters.taken_huge,
             Unit::Base => &self.counters.taken_base,
@@ -382,7 +385,7 @@ impl Balloon {
         let short = (done.pages as u64) < runs * unit.pages();
         let calls = inner.exchange.hypercalls();
         sight::batch(
-            trace::Action::Give,
+            traced::giving(unit),
             order,
             runs as usize,
             done,
@@ -492,7 +495,6 @@ impl Task for Balloon {
             trace::target(trace::Source::Toolstack, view.target, target);
         }
         let action = inner.engine.next(&view);
-        sight::decision(target, &view, &action);
         if !matches!(action, Action::Borrow { .. }) {
             self.builtin.freeze();
         }

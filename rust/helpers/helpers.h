@@ -49,8 +49,10 @@ int xenoxide_write_p2m(unsigned long pfn, unsigned long mfn);
 
 /* trace.c */
 enum xenballoon_action {
-	XENOXIDE_TAKE,
-	XENOXIDE_GIVE,
+	XENOXIDE_TAKE_HUGE,
+	XENOXIDE_TAKE_BASE,
+	XENOXIDE_GIVE_HUGE,
+	XENOXIDE_GIVE_BASE,
 	XENOXIDE_SPLIT,
 	XENOXIDE_BORROW,
 	XENOXIDE_WAIT,
@@ -63,11 +65,29 @@ enum xenballoon_source {
 	XENOXIDE_ADMINISTRATOR,
 };
 
-void xenoxide_trace_decision(u64 target, u64 current_pages, u64 held_huge,
-			     u64 held_base, u64 available,
-			     enum xenballoon_action action, u64 pages);
-void xenoxide_trace_batch(enum xenballoon_action kind, u32 order, u64 asked,
-			  u64 done, int error, u64 hypercalls, u64 duration);
+struct xenballoon_view {
+	u64 now_ms;
+	u64 target;
+	u64 current_pages;
+	u64 held_huge;
+	u64 held_base;
+	u64 reserve;
+	u64 available;
+	u64 free;
+};
+
+void xenoxide_trace_limits(u64 floor, u64 reserve, u64 cushion);
+void xenoxide_trace_tuning(bool auto_return, u64 relief, u32 hold_off_ms);
+void xenoxide_trace_wake(u64 wanted);
+void xenoxide_trace_relieve(const struct xenballoon_view *view, u64 pages,
+			    bool beyond, u64 granted);
+void xenoxide_trace_decision(const struct xenballoon_view *view, u64 effective,
+			     enum xenballoon_action action, u64 pages,
+			     u32 delay_ms);
+void xenoxide_trace_outcome(enum xenballoon_action action, u64 pages,
+			    bool is_short, u32 delay_ms);
+void xenoxide_trace_batch(enum xenballoon_action action, u64 asked, u64 done,
+			  int error, u64 hypercalls, u64 duration);
 void xenoxide_trace_target(enum xenballoon_source source, u64 asked,
 			   u64 effective);
 

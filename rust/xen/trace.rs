@@ -8,23 +8,27 @@
 //! C headers: `rust/helpers/xenballoon_trace.h`,
 //! [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h).
 
-use crate::{
-    bindings,
-    linux::pages::Order, //
-};
+use crate::bindings;
 use kernel::{
     prelude::*,
     time::Delta, //
 };
 
+/// What the engine is shown of the domain.
+pub use bindings::xenballoon_view as View;
+
 /// What the engine has decided.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Action {
-    /// Surrender memory.
-    Take = bindings::xenballoon_action_XENOXIDE_TAKE,
-    /// Populate memory.
-    Give = bindings::xenballoon_action_XENOXIDE_GIVE,
+    /// Surrender 2 MiB runs.
+    TakeHuge = bindings::xenballoon_action_XENOXIDE_TAKE_HUGE,
+    /// Surrender single pages.
+    TakeBase = bindings::xenballoon_action_XENOXIDE_TAKE_BASE,
+    /// Populate 2 MiB runs.
+    GiveHuge = bindings::xenballoon_action_XENOXIDE_GIVE_HUGE,
+    /// Populate single pages.
+    GiveBase = bindings::xenballoon_action_XENOXIDE_GIVE_BASE,
     /// Break a 2 MiB run held into single pages.
     Split = bindings::xenballoon_action_XENOXIDE_SPLIT,
     /// Let the built-in driver return pages.
@@ -47,39 +51,66 @@ pub enum Source {
     Administrator = bindings::xenballoon_source_XENOXIDE_ADMINISTRATOR,
 }
 
-/// `xenballoon_decision`: what the engine was shown and what it answered, for `pages` pages.
+/// `xenballoon_limits`: the limits that the engine keeps, in pages.
 ///
 /// Context: any.
-pub fn decision(
-    target: u64,
-    current: u64,
-    held_huge: u64,
-    held_base: u64,
-    available: u64,
-    action: Action,
-    pages: u64,
-) {
+pub fn limits(floor: u64, reserve: u64, cushion: u64) {
     // SAFETY: No preconditions.
-    unsafe {
-        bindings::xenoxide_trace_decision(
-            target,
-            current,
-            held_huge,
-            held_base,
-            available,
-            action as u32,
-            pages,
-        )
-    };
+    unsafe { bindings::xenoxide_trace_limits(floor, reserve, cushion) };
 }
 
-/// `xenballoon_batch`: an exchange of `asked` pages in runs of `order` did `done` pages.
-/// `hypercalls` counts all since the module was loaded.
+/// `xenballoon_tuning`: how the engine is tuned; `relief` is in pages.
+///
+/// Context: any.
+pub fn tuning(auto_return: bool, relief: u64, hold_off_ms: u32) {
+    // SAFETY: No preconditions.
+    unsafe { bindings::xenoxide_trace_tuning(auto_return, relief, hold_off_ms) };
+}
+
+/// `xenballoon_wake`: the engine starts anew; a guest out of memory was to have `wanted` pages, 0 if
+/// there was none.
+///
+/// Context: any.
+pub fn wake(wanted: u64) {
+    // SAFETY: No preconditions.
+    unsafe { bindings::xenoxide_trace_wake(wanted) };
+}
+
+/// `xenballoon_relieve`: the engine was told that the guest needs `pages` pages, `beyond` its target
+/// if need be, and has granted so many.
+///
+/// Context: any.
+pub fn relieve(view: &View, pages: u64, beyond: bool, granted: u64) {
+    // SAFETY: `view` is valid for reading.
+    unsafe { bindings::xenoxide_trace_relieve(view, pages, beyond, granted) };
+}
+
+/// `xenballoon_decision`: what the engine was shown, the target within the limits, and what it
+/// answered, for `pages` pages.
+///
+/// Context: any.
+pub fn decision(view: &View, effective: u64, action: Action, pages: u64, delay_ms: u32) {
+    // SAFETY: `view` is valid for reading.
+    unsafe {
+        bindings::xenoxide_trace_decision(view, effective, action as u32, pages, delay_ms);
+    }
+}
+
+/// `xenballoon_outcome`: what the engine was told of an exchange, and for how many milliseconds it
+/// asked to wait then.
+///
+/// Context: any.
+pub fn outcome(action: Action, pages: u64, short: bool, delay_ms: u32) {
+    // SAFETY: No preconditions.
+    unsafe { bindings::xenoxide_trace_outcome(action as u32, pages, short, delay_ms) };
+}
+
+/// `xenballoon_batch`: an exchange of `asked` pages did `done` pages. `hypercalls` counts all since
+/// the module was loaded.
 ///
 /// Context: any.
 pub fn batch(
-    kind: Action,
-    order: Order,
+    action: Action,
     asked: usize,
     done: usize,
     error: Option<Error>,
@@ -89,8 +120,7 @@ pub fn batch(
     // SAFETY: No preconditions.
     unsafe {
         bindings::xenoxide_trace_batch(
-            kind as u32,
-            order.log2(),
+            action as u32,
             asked as u64,
             done as u64,
             error.map_or(0, Error::to_errno),

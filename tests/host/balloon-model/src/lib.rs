@@ -13,4 +13,3 @@ pub mod mutants;
 pub mod scenes;
 pub mod search;
 pub mod subject;
-pub mod trace;

@@ -196,10 +196,10 @@ fn tracepoints(balloon: Balloon<'_>) -> Result<()> {
         let pages: i64 = field(line, "done")?.parse()?;
         ensure!(pages <= field(line, "asked")?.parse()?, "{line}");
         ensure!(field(line, "duration_ns")?.parse::<u64>()? > 0, "{line}");
-        sum += match field(line, "kind")? {
-            "take" => -pages,
-            "give" => pages,
-            kind => bail!("kind {kind} in {line:?}"),
+        sum += match field(line, "action")? {
+            "take_huge" | "take_base" => -pages,
+            "give_huge" | "give_base" => pages,
+            action => bail!("action {action} in {line:?}"),
         };
     }
     ensure!(

@@ -8,22 +8,26 @@
 //! ```text
 //! xenballoon_limits: floor=N reserve=N cushion=N
 //! xenballoon_tuning: auto_return=0|1 relief=N hold_off_ms=N
-//! xenballoon_wake:
+//! xenballoon_wake: wanted=N
 //! xenballoon_relieve: VIEW pages=N beyond=0|1 granted=N
-//! xenballoon_decision: VIEW action=ACTION pages=N delay_ms=N
-//! xenballoon_batch: action=ACTION pages=N short=0|1 delay_ms=N
+//! xenballoon_decision: VIEW effective=N action=ACTION pages=N delay_ms=N
+//! xenballoon_outcome: action=ACTION pages=N short=0|1 delay_ms=N
 //! ```
 //!
-//! Limits and tuning come first, and again when they are changed. A decision's pages are those of
-//! all runs asked for, or those that may be borrowed; its delay is that of `borrow`, `wait` and
-//! `watch`. A batch follows each decision to take or give; its delay is what the engine answered
-//! to the outcome, 0 if nothing.
+//! `xenballoon_batch` and `xenballoon_target` say nothing of the engine. A decision's pages are those of all runs asked for, or those that may be borrowed; its delay is that of `borrow`,
+//! `wait` and `watch`. An outcome follows each decision to take or give; its delay is what the
+//! engine answered to it, 0 if nothing.
+//!
+//! Limits and tuning come whenever they change and right before each wake. A recording may begin
+//! at any time: what comes before the first wake without a relief (`wanted=0`) is passed over, for
+//! from there on nothing depends on what was before.
 
 use balloon_engine::engine::{Action, Engine, Limits, Outcome, Tuning, Unit, View};
 use std::collections::HashMap;
 
 /// What is wrong with a trace, and in which line of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
 pub struct Wrong {
     /// The line, counted from 1.
     pub line: usize,
@@ -37,9 +41,13 @@ pub struct Replayed {
     /// Decisions that were the same.
     pub decisions: usize,
     /// Outcomes that got the same answer.
-    pub batches: usize,
+    pub outcomes: usize,
     /// Calls for relief that were granted the same.
     pub reliefs: usize,
+    /// Times that something had changed.
+    pub wakes: usize,
+    /// Decisions to take that a relief under way did not carry out.
+    pub left_out: usize,
 }
 
 /// The fields of a line.
@@ -152,6 +160,8 @@ impl<'a> Fields<'a> {
 #[derive(Default)]
 struct Player {
     limits: Option<Limits>,
+    tuning: Option<Tuning>,
+    /// [`None`] until it is known what it was shown.
     engine: Option<Engine>,
     /// What the last decision was, until its outcome is known.
     open: Option<Action>,
@@ -159,52 +169,65 @@ struct Player {
 }
 
 impl Player {
-    fn engine(&mut self) -> Result<&mut Engine, String> {
-        self.engine
-            .as_mut()
-            .ok_or("limits and tuning come first".into())
-    }
-
     fn play(&mut self, event: &str, fields: &Fields<'_>) -> Result<(), String> {
-        match event {
-            "limits" => {
+        match (event, &mut self.engine) {
+            ("limits", engine) => {
                 let limits = fields.limits()?;
                 self.limits = Some(limits);
-                if let Some(engine) = &mut self.engine {
+                if let Some(engine) = engine {
                     engine.set_limits(limits);
                 }
             }
-            "tuning" => self.tune(fields.tuning()?)?,
-            "wake" => self.engine()?.wake(),
-            "relieve" => {
-                let beyond = fields.number("beyond")? != 0;
-                let granted =
-                    self.engine()?
-                        .relieve(&fields.view()?, fields.number("pages")?, beyond);
+            ("tuning", engine) => {
+                let tuning = fields.tuning()?;
+                self.tuning = Some(tuning);
+                if let Some(engine) = engine {
+                    engine.set_tuning(tuning);
+                }
+            }
+            ("wake", Some(engine)) => {
+                same(engine.relief().unwrap_or(0), fields.number("wanted")?)?;
+                engine.wake();
+                self.replayed.wakes += 1;
+            }
+            ("wake", None) => self.begin(fields)?,
+            ("relieve", Some(engine)) => {
+                let beyond = fields.flag("beyond")?;
+                let granted = engine.relieve(&fields.view()?, fields.number("pages")?, beyond);
                 same(granted, fields.number("granted")?)?;
                 self.replayed.reliefs += 1;
             }
-            "decision" => self.decide(fields)?,
-            "batch" => self.finish(fields)?,
-            other => return Err(format!("no event xenballoon_{other}")),
+            ("decision", Some(_)) => self.decide(fields)?,
+            ("outcome", Some(_)) => self.finish(fields)?,
+            ("relieve" | "decision" | "outcome", None) | ("batch" | "target", _) => {}
+            (other, _) => return Err(format!("no event xenballoon_{other}")),
         }
         Ok(())
     }
 
-    fn tune(&mut self, tuning: Tuning) -> Result<(), String> {
-        let limits = self.limits.ok_or("limits come before tuning")?;
-        match &mut self.engine {
-            Some(engine) => engine.set_tuning(tuning),
-            None => self.engine = Some(Engine::new(limits, tuning)),
+    fn begin(&mut self, fields: &Fields<'_>) -> Result<(), String> {
+        let (Some(limits), Some(tuning)) = (self.limits, self.tuning) else {
+            return Err("limits and tuning come before a wake".into());
+        };
+        if fields.number("wanted")? == 0 {
+            self.engine = Some(Engine::new(limits, tuning));
+            self.replayed.wakes += 1;
         }
         Ok(())
     }
 
     fn decide(&mut self, fields: &Fields<'_>) -> Result<(), String> {
-        if self.open.is_some() {
-            return Err("the last decision has no outcome".into());
+        match self.open.take() {
+            Some(Action::Take { .. }) if self.replayed.reliefs > 0 => self.replayed.left_out += 1,
+            Some(_) => return Err("the last decision has no outcome".into()),
+            None => {}
         }
-        let action = self.engine()?.next(&fields.view()?);
+        let Some(engine) = &mut self.engine else {
+            return Ok(());
+        };
+        let view = fields.view()?;
+        same(engine.effective_target(&view), fields.number("effective")?)?;
+        let action = engine.next(&view);
         same(action, fields.action()?)?;
         self.open = match action {
             Action::Take { .. } | Action::Give { .. } => Some(action),
@@ -215,6 +238,9 @@ impl Player {
     }
 
     fn finish(&mut self, fields: &Fields<'_>) -> Result<(), String> {
+        let Some(engine) = &mut self.engine else {
+            return Ok(());
+        };
         let outcome = fields.outcome()?;
         let (pages, most) = match (self.open.take(), outcome) {
             (Some(Action::Take { unit: asked, runs }), Outcome::Took { unit, pages, .. })
@@ -228,9 +254,9 @@ impl Player {
         if pages > most {
             return Err(format!("{pages} pages done of {most} asked for"));
         }
-        let delay = self.engine()?.done(outcome).unwrap_or(0);
+        let delay = engine.done(outcome).unwrap_or(0);
         same(delay, fields.millis("delay_ms")?)?;
-        self.replayed.batches += 1;
+        self.replayed.outcomes += 1;
         Ok(())
     }
 }
@@ -243,6 +269,17 @@ fn same<T: PartialEq + std::fmt::Debug>(engine: T, guest: T) -> Result<(), Strin
             "the engine says {engine:?}, the guest did {guest:?}"
         ))
     }
+}
+
+/// Whether the kernel says of its trace that not all of it is there: what the ring buffer had no
+/// room for is written and no longer in it.
+fn is_incomplete(line: &str) -> bool {
+    let overrun = line
+        .split_once("entries-in-buffer/entries-written:")
+        .and_then(|(_, counts)| counts.split_whitespace().next()?.split_once('/'))
+        .is_some_and(|(there, written)| there != written);
+
+    overrun || (line.contains("LOST") && line.contains("EVENTS"))
 }
 
 /// Replays a trace. Lines without an event of ours are passed over.
@@ -258,7 +295,7 @@ pub fn replay(text: &str) -> Result<Replayed, Wrong> {
             line: number + 1,
             what,
         };
-        if line.contains("LOST") && line.contains("EVENTS") {
+        if is_incomplete(line) {
             return Err(wrong("events are lost".into()));
         }
         if line.starts_with('#') {

@@ -2,7 +2,7 @@
 
 //! Recorded traces are replayed; what does not fit is refused.
 
-use balloon_model::trace::{Replayed, Wrong, replay};
+use balloon_replay::{Replayed, Wrong, replay};
 use std::fs;
 use std::path::Path;
 
@@ -30,16 +30,26 @@ fn all_traces_are_replayed() {
 fn the_sample_has_one_of_each() {
     let expected = Replayed {
         decisions: 17,
-        batches: 10,
+        outcomes: 10,
         reliefs: 1,
+        wakes: 4,
+        left_out: 0,
     };
     assert_eq!(replay(SAMPLE), Ok(expected));
 }
 
 #[test]
 fn another_view_is_found() {
-    let wrong = altered("target=1541 current=3072", "target=2541 current=3072");
+    let wrong = altered(
+        "target=1541 current=3072 held_huge=0 held_base=0 reserve=0 available=2700 free=2500 effective=1541",
+        "target=2541 current=3072 held_huge=0 held_base=0 reserve=0 available=2700 free=2500 effective=2541",
+    );
     assert!(wrong.what.starts_with("the engine says Take"), "{wrong:?}");
+    let wrong = altered(
+        "effective=1541 action=take_huge",
+        "effective=1542 action=take_huge",
+    );
+    assert_eq!(wrong.what, "the engine says 1541, the guest did 1542");
 }
 
 #[test]
@@ -64,13 +74,50 @@ fn more_than_was_asked_for_is_found() {
 
 #[test]
 fn what_is_missing_is_said() {
-    assert_eq!(altered("floor=1024 ", "").what, "no floor");
+    assert_eq!(
+        altered(
+            "41.002000: xenballoon_limits: floor=1024",
+            "xenballoon_limits:"
+        )
+        .what,
+        "no floor"
+    );
     assert_eq!(
         altered("50.100000: xenballoon_wake", "xenballoon_sleep").what,
         "no event xenballoon_sleep"
     );
-    let lost = replay("CPU:0 [LOST 12 EVENTS]\n").expect_err("it is lost");
-    assert_eq!(lost.what, "events are lost");
-    let early = replay("xenballoon_wake:\n").expect_err("it is early");
-    assert_eq!(early.what, "limits and tuning come first");
+    assert_eq!(
+        altered(
+            "60.031213: xenballoon_outcome: action=give_huge",
+            "xenballoon_batch: action=give_huge"
+        )
+        .what,
+        "the last decision has no outcome"
+    );
+    for lost in [
+        "CPU:0 [LOST 12 EVENTS]\n",
+        "# entries-in-buffer/entries-written: 99/100   #P:1\n",
+    ] {
+        assert_eq!(
+            replay(lost).expect_err("it is lost").what,
+            "events are lost"
+        );
+    }
+    replay("# entries-in-buffer/entries-written: 100/100   #P:1\n").expect("nothing is lost");
+    let early = replay("xenballoon_wake: wanted=0\n").expect_err("it is early");
+    assert_eq!(early.what, "limits and tuning come before a wake");
+}
+
+#[test]
+fn a_recording_may_begin_at_any_time() {
+    let whole = replay(SAMPLE).expect("it fits");
+    let lines: Vec<&str> = SAMPLE.lines().collect();
+    for start in 6..lines.len() {
+        // Not between limits and wake: their order is the guest's.
+        if lines[start].contains("tuning") || lines[start].contains("wake") {
+            continue;
+        }
+        let part = replay(&lines[start..].join("\n")).expect("what is left fits");
+        assert!(part.decisions < whole.decisions);
+    }
 }
