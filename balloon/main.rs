@@ -21,6 +21,7 @@ use linux::{
     device::Device,
     oom,
     param,
+    power,
     shrinker,
     work::Worker, //
 };
@@ -38,6 +39,7 @@ use xen::{
 #[path = "../rust/bindings/mod.rs"]
 pub mod bindings;
 mod control;
+mod counters;
 pub mod engine;
 pub mod invariants;
 #[path = "../rust/linux/mod.rs"]
@@ -92,6 +94,8 @@ struct XenBalloon {
     #[pin]
     device: Device<Worker<Balloon>>,
     #[pin]
+    power: power::Registration<Worker<Balloon>>,
+    #[pin]
     oom: oom::Registration<Worker<Balloon>>,
     shrinker: shrinker::Registration<Worker<Balloon>>,
     balloon: Arc<Worker<Balloon>>,
@@ -124,6 +128,7 @@ impl kernel::InPlaceModule for XenBalloon {
             Ok(try_pin_init!(Self {
                 shrinker: shrinker::Registration::new(c"xenballoon", balloon.clone())?,
                 oom <- oom::Registration::new(balloon.clone()),
+                power <- power::Registration::new(balloon.clone()),
                 lifecycle <- lifecycle::Registration::new(balloon.clone()),
                 watch <- Watch::new(c"memory/target", balloon.clone()),
                 _: {

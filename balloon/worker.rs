@@ -7,6 +7,7 @@ use crate::{
         Place,
         Waiters, //
     },
+    counters::Counters,
     engine::{
         policy::{
             self,
@@ -24,6 +25,7 @@ use crate::{
             Extents,
             Order, //
         },
+        power::Sleeper,
         timing::Stretch,
         work::{
             Task,
@@ -85,45 +87,6 @@ impl From<Unit> for Order {
     }
 }
 
-/// What has happened since the module was loaded. Each counter is for itself; read together they
-/// may be a step apart.
-pub(crate) struct Counters {
-    /// Hypercalls made to exchange memory.
-    pub(crate) hypercalls: Atomic<u64>,
-    /// Pages surrendered in 2 MiB runs.
-    pub(crate) taken_huge: Atomic<u64>,
-    /// Pages surrendered singly.
-    pub(crate) taken_base: Atomic<u64>,
-    /// Pages populated in 2 MiB runs.
-    pub(crate) given_huge: Atomic<u64>,
-    /// Pages populated singly.
-    pub(crate) given_base: Atomic<u64>,
-    /// Steps that got nothing, or less than asked for, from the allocator or the hypervisor.
-    pub(crate) failures: Atomic<u64>,
-    /// Targets that were refused.
-    pub(crate) refused: Atomic<u64>,
-    /// Times that the guest was out of memory.
-    pub(crate) oom_events: Atomic<u64>,
-    /// Pages given because memory was scarce or all used up.
-    pub(crate) relieved: Atomic<u64>,
-}
-
-impl Counters {
-    const fn new() -> Self {
-        Self {
-            hypercalls: Atomic::new(0),
-            taken_huge: Atomic::new(0),
-            taken_base: Atomic::new(0),
-            given_huge: Atomic::new(0),
-            given_base: Atomic::new(0),
-            failures: Atomic::new(0),
-            refused: Atomic::new(0),
-            oom_events: Atomic::new(0),
-            relieved: Atomic::new(0),
-        }
-    }
-}
-
 /// What only a step touches.
 struct Inner {
     engine: Engine,
@@ -166,6 +129,8 @@ pub(crate) struct Balloon {
     reread: Atomic<bool>,
     /// The domain has been suspended since the last step.
     resumed: Atomic<bool>,
+    /// The guest sleeps, or is about to: its memory is left alone.
+    asleep: Atomic<bool>,
     /// `memory/target` was no number when last read, and the log says so already.
     garbled: Atomic<bool>,
     pub(crate) counters: Counters,
@@ -220,6 +185,7 @@ impl Balloon {
                 changed: Atomic::new(false),
                 reread: Atomic::new(false),
                 resumed: Atomic::new(false),
+                asleep: Atomic::new(false),
                 garbled: Atomic::new(false),
                 counters: Counters::new(),
                 waiters <- Waiters::new(),
@@ -409,11 +375,15 @@ impl Balloon {
     }
 
     /// Gives the guest up to `pages` pages at once, if need be `beyond` its target, and returns how
-    /// many it got. [`None`] if a step is under way, which will see to it.
+    /// many it got. [`None`] if a step is under way, which will see to it. None while it sleeps:
+    /// what is written to disk then must not change.
     ///
     /// Context: process context, of somebody who may hold any lock but ours and is in the middle of
     /// reclaiming memory.
     pub(crate) fn relieve(&self, pages: u64, beyond: bool) -> Option<u64> {
+        if self.asleep.load(Relaxed) {
+            return Some(0);
+        }
         let Some(mut inner) = self.inner.try_lock() else {
             if beyond {
                 self.wanted.store(pages, Relaxed);
@@ -580,6 +550,21 @@ impl Watcher for Worker<Balloon> {
 impl Lifecycle for Worker<Balloon> {
     fn resumed(&self) {
         self.resumed.store(true, Relaxed);
+        self.waiters.announce();
+        self.kick();
+    }
+}
+
+impl Sleeper for Worker<Balloon> {
+    fn falls_asleep(&self) {
+        self.asleep.store(true, Relaxed);
+        // Who has not seen that yet comes to an end.
+        drop(self.inner.lock());
+    }
+
+    fn is_awake(&self) {
+        self.asleep.store(false, Relaxed);
+        self.reread.store(true, Relaxed);
         self.waiters.announce();
         self.kick();
     }

@@ -13,6 +13,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/oom.h>
+#include <linux/suspend.h>
 #include <linux/syscore_ops.h>
 #include <xen/balloon.h>
 #include <xen/features.h>

@@ -11,6 +11,7 @@
 #include <linux/workqueue.h>
 
 struct multicall_entry;
+struct notifier_block;
 
 /* domain.c */
 bool xenoxide_xen_domain(void);
@@ -42,6 +43,10 @@ void xenoxide_set_page_offline(struct page *page);
 void xenoxide_clear_page_offline(struct page *page);
 void xenoxide_mod_balloon_pages(struct page *page, long delta);
 unsigned long xenoxide_free_pages(void);
+
+/* power.c */
+int xenoxide_register_pm_notifier(struct notifier_block *block);
+int xenoxide_unregister_pm_notifier(struct notifier_block *block);
 
 /* pv.c */
 unsigned long xenoxide_mfn_pte(unsigned long mfn);

@@ -9,6 +9,7 @@ pub mod memory;
 pub mod oom;
 pub mod pages;
 pub mod param;
+pub mod power;
 pub mod shrinker;
 pub mod timing;
 pub mod uapi;

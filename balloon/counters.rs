@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the balloon counts.
+
+use kernel::sync::atomic::Atomic;
+
+/// What has happened since the module was loaded. Each counter is for itself; read together they
+/// may be a step apart.
+pub(crate) struct Counters {
+    /// Hypercalls made to exchange memory.
+    pub(crate) hypercalls: Atomic<u64>,
+    /// Pages surrendered in 2 MiB runs.
+    pub(crate) taken_huge: Atomic<u64>,
+    /// Pages surrendered singly.
+    pub(crate) taken_base: Atomic<u64>,
+    /// Pages populated in 2 MiB runs.
+    pub(crate) given_huge: Atomic<u64>,
+    /// Pages populated singly.
+    pub(crate) given_base: Atomic<u64>,
+    /// Steps that got nothing, or less than asked for, from the allocator or the hypervisor.
+    pub(crate) failures: Atomic<u64>,
+    /// Targets that were refused.
+    pub(crate) refused: Atomic<u64>,
+    /// Times that the guest was out of memory.
+    pub(crate) oom_events: Atomic<u64>,
+    /// Pages given because memory was scarce or all used up.
+    pub(crate) relieved: Atomic<u64>,
+}
+
+impl Counters {
+    pub(crate) const fn new() -> Self {
+        Self {
+            hypercalls: Atomic::new(0),
+            taken_huge: Atomic::new(0),
+            taken_base: Atomic::new(0),
+            given_huge: Atomic::new(0),
+            given_base: Atomic::new(0),
+            failures: Atomic::new(0),
+            refused: Atomic::new(0),
+            oom_events: Atomic::new(0),
+            relieved: Atomic::new(0),
+        }
+    }
+}
