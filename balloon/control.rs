@@ -22,6 +22,7 @@ use crate::{
         },
         work::Worker, //
     },
+    report::Report,
     worker::{
         self,
         Balloon, //
@@ -31,6 +32,7 @@ use crate::{
         reservation, //
     }, //
 };
+use core::ops::Deref;
 use kernel::{
     new_condvar,
     new_mutex,
@@ -42,6 +44,7 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        Arc,
         CondVar,
         CondVarTimeoutResult,
         Mutex, //
@@ -53,6 +56,20 @@ use kernel::{
     },
     uaccess::UserSlice, //
 };
+
+/// What is behind the device. `Deref` leads to the balloon.
+pub(crate) struct Control {
+    pub(crate) balloon: Arc<Worker<Balloon>>,
+    pub(crate) report: Arc<Worker<Report>>,
+}
+
+impl Deref for Control {
+    type Target = Worker<Balloon>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.balloon
+    }
+}
 
 /// KiB of a page.
 const PAGE_KIB: u64 = 4;
@@ -224,7 +241,7 @@ fn wait(balloon: &Balloon, argument: UserSlice) -> Result {
     }
 }
 
-impl Ioctl for Worker<Balloon> {
+impl Ioctl for Control {
     fn ioctl(&self, call: Call) -> Result {
         match call.command {
             BALLOON_GET_STATS => get_stats(self, call.argument),

@@ -17,6 +17,7 @@ use kernel::{
     sync::Arc, //
 };
 
+use control::Control;
 use linux::{
     device::Device,
     oom,
@@ -92,7 +93,7 @@ struct XenBalloon {
     #[pin]
     lifecycle: lifecycle::Registration<Worker<Balloon>>,
     #[pin]
-    device: Device<Worker<Balloon>>,
+    device: Device<Control>,
     #[pin]
     power: power::Registration<Worker<Balloon>>,
     #[pin]
@@ -115,6 +116,14 @@ impl kernel::InPlaceModule for XenBalloon {
             };
             let balloon = Arc::pin_init(
                 Worker::new(c"xenballoon", Balloon::new(floor, auto_return)),
+                GFP_KERNEL,
+            )?;
+            let report = report::worker(balloon.clone())?;
+            let control = Arc::new(
+                Control {
+                    balloon: balloon.clone(),
+                    report: report.clone(),
+                },
                 GFP_KERNEL,
             )?;
             pr_info!(
@@ -140,10 +149,10 @@ impl kernel::InPlaceModule for XenBalloon {
                 },
                 sight <- Sight::new(balloon.clone()),
                 reports <- Reports::new(
-                    balloon.clone(),
+                    report,
                     param::value(module_parameters::stats_ms.value()),
                 ),
-                device <- Device::new(module, c"xenballoon", balloon.clone(), &surface::GROUPS),
+                device <- Device::new(module, c"xenballoon", control, &surface::GROUPS),
                 balloon,
             }))
         })

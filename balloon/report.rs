@@ -58,6 +58,8 @@ struct Last {
     strain: Strain,
     /// `control/feature-balloon` is there, and it is ours.
     announced: bool,
+    /// There may be figures in `data/xenballoon`.
+    told: bool,
 }
 
 /// Writes the figures, now and then.
@@ -119,6 +121,7 @@ impl Report {
                 at: None,
                 strain: Strain::default(),
                 announced: announce(),
+                told: false,
             }),
         })
     }
@@ -144,6 +147,21 @@ impl Report {
         }
     }
 
+    /// Removes the figures: what nobody keeps up to date any more misleads. Nodes that other agents
+    /// write as well stay: who removes them may not be let to make them again.
+    fn retract(last: &mut Last) {
+        if last.told {
+            let _ = store::remove(c"data", c"xenballoon");
+            last.told = false;
+            last.ledger.forget();
+        }
+    }
+
+    /// Returns how many milliseconds there are between two reports; 0: there are none.
+    pub(crate) fn interval(&self) -> u32 {
+        self.interval.load(Relaxed)
+    }
+
     /// Reads and writes.
     fn report(&self, last: &mut Last) {
         let events = Events::now();
@@ -160,6 +178,7 @@ impl Report {
         }
         last.at = Some(Instant::now());
         last.strain = strain;
+        last.told = true;
         self.write(last, &figures);
     }
 }
@@ -177,8 +196,9 @@ impl Task for Report {
             last.ledger.forget();
             last.announced = announce();
         }
-        let interval = self.interval.load(Relaxed);
+        let interval = self.interval();
         if interval == 0 {
+            Self::retract(&mut last);
             return None;
         }
         match statistics::to_wait(last.at.map(|at| at.elapsed().as_millis())) {
@@ -201,10 +221,9 @@ impl Lifecycle for Worker<Report> {
 #[pinned_drop]
 impl PinnedDrop for Report {
     fn drop(self: Pin<&mut Self>) {
-        // What nobody keeps up to date any more misleads. Nodes that other agents write as well
-        // stay: who removes them may not be let to make them again.
-        let _ = store::remove(c"data", c"xenballoon");
-        if self.last.lock().announced {
+        let mut last = self.last.lock();
+        Self::retract(&mut last);
+        if last.announced {
             let _ = store::remove(c"control", c"feature-balloon");
         }
     }
@@ -215,7 +234,18 @@ impl PinnedDrop for Report {
 pub(crate) struct Reports {
     #[pin]
     lifecycle: Registration<Worker<Report>>,
-    report: Arc<Worker<Report>>,
+}
+
+/// Creates what reports, and does not yet.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn worker(balloon: Arc<Worker<Balloon>>) -> Result<Arc<Worker<Report>>> {
+    Arc::pin_init(
+        Worker::new(c"xenballoon_report", Report::new(balloon)),
+        GFP_KERNEL,
+    )
 }
 
 #[pinned_drop]
@@ -228,22 +258,17 @@ impl PinnedDrop for Reports {
 }
 
 impl Reports {
-    /// Begins to report, every `ms` milliseconds, or never if that is 0.
+    /// Has `report` begin, every `ms` milliseconds, or never if that is 0.
     ///
     /// # Errors
     ///
-    /// `ERANGE` if `ms` is less than a second, `ENOMEM`.
-    pub(crate) fn new(balloon: Arc<Worker<Balloon>>, ms: u32) -> impl PinInit<Self, Error> {
+    /// `ERANGE` if `ms` is less than a second.
+    pub(crate) fn new(report: Arc<Worker<Report>>, ms: u32) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let report = Arc::pin_init(
-                Worker::new(c"xenballoon_report", Report::new(balloon)),
-                GFP_KERNEL,
-            )?;
             set_interval(&report, ms)?;
 
             Ok(try_pin_init!(Self {
-                lifecycle <- Registration::new(report.clone()),
-                report,
+                lifecycle <- Registration::new(report),
             }))
         })
     }

@@ -6,6 +6,7 @@
 //! the same here.
 
 use crate::{
+    control::Control,
     engine::policy::{
         self,
         HOLD_OFF_MAX_MS, //
@@ -17,13 +18,10 @@ use crate::{
             Entry,
             Group,
             Groups, //
-        },
-        work::Worker, //
+        }, //
     },
-    worker::{
-        self,
-        Balloon, //
-    },
+    report,
+    worker,
     xen::{
         builtin,
         reservation, //
@@ -40,7 +38,7 @@ use kernel::{
 const PAGE_KIB: u64 = 4;
 
 /// The state behind the device.
-type State = Worker<Balloon>;
+type State = Control;
 
 /// Declares attributes that show one number, some of them with what sets it, and lists them as a
 /// group's entries.
@@ -114,6 +112,12 @@ numbers! { ROOT:
             let ms = policy::check_range(policy::parse_number(text)?, 0..=HOLD_OFF_MAX_MS.into())?;
             s.tunables.set_hold_off(ms as u32);
             Ok(())
+        };
+    /// How many milliseconds there are between two reports in xenstore; 0: there are none.
+    StatsMs c"stats_ms" = |s| s.report.interval().into(),
+        set |s, text| {
+            let ms = policy::check_range(policy::parse_number(text)?, 0..=u32::MAX.into())?;
+            report::set_interval(&s.report, ms as u32)
         };
     /// Seconds until something that failed is tried again, rounded up.
     ScheduleDelay c"schedule_delay" = |_| 1;

@@ -18,11 +18,11 @@ pub const SCENARIOS: [(&str, Run); 4] = [
 const FILL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Memory filled with what cannot be reclaimed; emptied when dropped.
-struct Filled<'a>(&'a Machine<'a>);
+pub(super) struct Filled<'a>(&'a Machine<'a>);
 
 impl<'a> Filled<'a> {
     /// Fills so much; an error if anything of the guest's was killed for it, or if it did not fit.
-    fn new(guest: &'a Machine<'a>, kib: u64) -> Result<Self> {
+    pub(super) fn new(guest: &'a Machine<'a>, kib: u64) -> Result<Self> {
         let line = format!(
             "mkdir -p /fill && mount -t tmpfs -o size=4g none /fill && \
              dd if=/dev/zero of=/fill/zeroes bs=64k count={}",
@@ -47,16 +47,16 @@ impl Drop for Filled<'_> {
     }
 }
 
-fn available(guest: &Machine<'_>) -> Result<u64> {
+pub(super) fn available(guest: &Machine<'_>) -> Result<u64> {
     number(guest, "/proc/meminfo", "MemAvailable:")
 }
 
-fn set(balloon: &Balloon<'_>, file: &str, value: &str) -> Result<()> {
+pub(super) fn set(balloon: &Balloon<'_>, file: &str, value: &str) -> Result<()> {
     balloon.guest().write(&format!("{SYSFS}/{file}"), value)
 }
 
 /// Who needs more than the target gets it, if the host has it, and nobody is killed; later it goes back.
-fn relief(balloon: Balloon<'_>) -> Result<()> {
+pub(super) fn relief(balloon: Balloon<'_>) -> Result<()> {
     let (guest, bed) = (balloon.guest(), balloon.bed());
     balloon.reach(190)?;
     bed.allow(guest.name(), MOST_MIB)?;
@@ -80,7 +80,7 @@ fn relief(balloon: Balloon<'_>) -> Result<()> {
     balloon.reach(BOOT_MIB).map(drop)
 }
 
-fn auto_return(balloon: Balloon<'_>) -> Result<()> {
+pub(super) fn auto_return(balloon: Balloon<'_>) -> Result<()> {
     let (guest, bed) = (balloon.guest(), balloon.bed());
     let (name, target) = (guest.name().to_string(), balloon.target_of(BOOT_MIB));
     let (room, before) = (available(guest)?, bed.xen_memory_kib(&name)?);
@@ -114,11 +114,12 @@ fn settings(balloon: Balloon<'_>) -> Result<()> {
     let most = balloon.number("info/max_kb")?;
     let floor = balloon.number("floor_kb")?;
     let above = (most + 4).to_string();
-    let nonsense: [(&str, &[&str]); 4] = [
+    let nonsense: [(&str, &[&str]); 5] = [
         ("floor_kb", &["-1", "x", &above]),
         ("auto_return", &["2", "on", "-1"]),
         ("relief_kb", &["-1", "4k"]),
         ("hold_off_ms", &["3600001", "1.5"]),
+        ("stats_ms", &["1", "999", "4294967296"]),
     ];
     for (file, texts) in nonsense {
         let before = balloon.number(file)?;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What xenballoon tells of itself: xenstore, trace events, debugfs.
 
-use super::{BOOT_MIB, MOST_MIB};
+use super::{BOOT_MIB, MOST_MIB, wait_until};
 use anyhow::{Context, Result, bail, ensure};
 use bed::Refused;
-use bed::balloon::{BUILTIN, Balloon};
+use bed::balloon::{BUILTIN, Balloon, SYSFS};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -99,9 +99,27 @@ fn statistics(balloon: Balloon<'_>) -> Result<()> {
     );
     check_rate(&balloon)?;
 
+    let interval = format!("{SYSFS}/stats_ms");
+    ensure!(balloon.number("stats_ms")? == 1000);
+    balloon.guest().write(&interval, "0")?;
+    wait_until("the figures are gone", || Ok(figures(&balloon)?.is_empty()))?;
+    for text in ["999", "-1", "1s", "4294967296"] {
+        let taken = balloon.guest().write(&interval, text);
+        ensure!(taken.is_err(), "stats_ms takes {text}");
+    }
     let balloon = reload(&balloon, &["stats_ms=0"])?;
     std::thread::sleep(Duration::from_millis(1500));
     ensure!(figures(&balloon)?.is_empty(), "figures with stats_ms=0");
+    // Once a second from now on: a change shows.
+    balloon.guest().write(&interval, "1000")?;
+    balloon.reach(210)?;
+    wait_for_figure(&balloon, "current_kb", balloon.target_of(210))?;
+    // Ten minutes from now on: it does not.
+    balloon.guest().write(&interval, "600000")?;
+    std::thread::sleep(Duration::from_millis(2500));
+    balloon.reach(BOOT_MIB)?;
+    std::thread::sleep(Duration::from_millis(2500));
+    ensure!(figures(&balloon)?.get("current_kb") == Some(&balloon.target_of(210)));
     reload(&balloon, &[]).map(drop)
 }
 
