@@ -234,6 +234,7 @@ impl PinnedDrop for Report {
 pub(crate) struct Reports {
     #[pin]
     lifecycle: Registration<Worker<Report>>,
+    report: Arc<Worker<Report>>,
 }
 
 /// Creates what reports, and does not yet.
@@ -268,7 +269,8 @@ impl Reports {
             set_interval(&report, ms)?;
 
             Ok(try_pin_init!(Self {
-                lifecycle <- Registration::new(report),
+                lifecycle <- Registration::new(report.clone()),
+                report,
             }))
         })
     }

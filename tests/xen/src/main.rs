@@ -30,7 +30,7 @@ enum Command {
     },
     /// Host tests, KUnit in guests, scenarios; KTAP, and a line that counts.
     Test {
-        /// Only what begins with this: host, next, kunit, or a scenario.
+        /// Only what begins with this, or with one of these with commas between: host, next, kunit, scenarios.
         #[arg(default_value = "")]
         name: String,
         /// QEMU's accelerator.

@@ -14,19 +14,26 @@ use std::process::ExitCode;
 
 type Body<'a> = Box<dyn FnOnce(&Suite) -> Result<()> + 'a>;
 
-/// Runs all, or what `filter` is a prefix of.
+/// Whether `filter`, prefixes with commas between them, lets a name through.
+fn is_wanted(name: &str, filter: &str) -> bool {
+    filter.split(',').any(|prefix| name.starts_with(prefix))
+}
+
+/// Runs all that `filter` lets through.
 pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
     let chosen: Vec<_> = scenarios::all()
-        .filter(|one| one.name.starts_with(filter))
+        .filter(|one| is_wanted(one.name, filter))
         .collect();
+    let alone = scenarios::host::SCENARIOS.into_iter();
+    let alone: Vec<_> = alone.filter(|(name, _)| is_wanted(name, filter)).collect();
     let mut suites: Vec<(&str, Body<'_>)> = Vec::new();
-    if "host".starts_with(filter) {
+    if is_wanted("host", filter) {
         suites.push(("host", Box::new(host::run)));
     }
-    if "next".starts_with(filter) {
+    if is_wanted("next", filter) {
         suites.push(("next", Box::new(next::run)));
     }
-    if "kunit".starts_with(filter) {
+    if is_wanted("kunit", filter) {
         let run = |suite: &Suite| kunit::run(suite, &kunit::KUNIT, accel);
         suites.push(("kunit", Box::new(run)));
     }
@@ -35,14 +42,16 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let run = |suite: &Suite| kunit::run(suite, &kunit::KASAN, accel);
         suites.push(("kasan", Box::new(run)));
     }
-    if !chosen.is_empty() {
+    if !chosen.is_empty() || !alone.is_empty() {
         suites.push((
             "scenarios",
-            Box::new(|suite| guests::run(suite, &chosen, accel)),
+            Box::new(|suite| guests::run(suite, &chosen, &alone, accel)),
         ));
     }
     if suites.is_empty() {
-        let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+        let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
+        let names = scenarios::all().map(|scenario| scenario.name);
+        let names: Vec<&str> = names.chain(alone).collect();
         bail!(
             "no test's name begins with {filter:?}; there are host, next, kunit, kasan, {}",
             names.join(", ")
