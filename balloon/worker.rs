@@ -51,6 +51,7 @@ use crate::{
         },
         lifecycle::Lifecycle,
         reservation::{
+            self,
             Exchange,
             Exchanged,
             Holes, //
@@ -77,6 +78,10 @@ use kernel::{
         Msecs, //
     }, //
 };
+
+/// How many pages a step takes at the most while some are only promised: each is filled in as it is
+/// zeroed, and what is there for that must last until some are surrendered.
+const PROMISED_PAGES: usize = Order::Huge.pages();
 
 impl From<Unit> for Order {
     fn from(unit: Unit) -> Self {
@@ -303,11 +308,20 @@ impl Balloon {
         }
     }
 
+    /// Returns whether the guest has been promised memory that the domain has not got.
+    fn is_promised(&self, inner: &Inner) -> bool {
+        let counted = builtin::stats().current.saturating_sub(inner.holes.pages());
+        self.kind != Kind::Pv && reservation::current().is_ok_and(|pages| pages < counted)
+    }
+
     /// Allocates and surrenders up to `runs` runs.
     fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
         let start = Instant::<Monotonic>::now();
-        let runs = (runs as usize).min(inner.exchange.capacity(order));
+        let mut runs = (runs as usize).min(inner.exchange.capacity(order));
+        if self.is_promised(inner) {
+            runs = runs.min(PROMISED_PAGES / order.pages());
+        }
         let mut extents = Extents::new(order);
         while extents.len() < runs && self.wanted.load(Relaxed) == 0 && extents.grow() {}
         let short = extents.len() < runs;
