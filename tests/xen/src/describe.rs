@@ -89,7 +89,9 @@ pub struct Guest {
     pub(crate) maxmem_mib: Option<u32>,
     pub(crate) vcpus: u32,
     pub(crate) modules: Vec<String>,
+    pub(crate) first_modules: Vec<String>,
     pub(crate) kernel_modules: Vec<String>,
+    pub(crate) later: bool,
     pub(crate) files: Vec<(PathBuf, String)>,
     pub(crate) words: String,
 }
@@ -105,7 +107,9 @@ impl Guest {
             maxmem_mib: None,
             vcpus: 1,
             modules: Vec::new(),
+            first_modules: Vec::new(),
             kernel_modules: Vec::new(),
+            later: false,
             files: Vec::new(),
             words: String::new(),
         }
@@ -151,6 +155,18 @@ impl Guest {
         self
     }
 
+    /// Loads `build/<flavour>/<name>.ko` before anything else runs, as a distribution's ramdisk does.
+    pub fn first_module(mut self, name: &str) -> Self {
+        self.first_modules.push(name.into());
+        self
+    }
+
+    /// Is described, but not created at boot.
+    pub fn later(mut self) -> Self {
+        self.later = true;
+        self
+    }
+
     /// Loads a module that comes with the kernel, with what it needs, before the agent starts.
     pub fn kernel_module(mut self, name: &str) -> Self {
         self.kernel_modules.push(name.into());
@@ -172,6 +188,11 @@ impl Guest {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is not created at boot.
+    pub fn is_later(&self) -> bool {
+        self.later
     }
 
     /// How it is virtualised.
@@ -222,6 +243,7 @@ impl Guest {
 #[derive(Clone, Debug)]
 pub struct Host {
     pub(crate) guests: Vec<Guest>,
+    pub(crate) modules: Vec<String>,
     pub(crate) label: String,
     pub(crate) limit: Duration,
     pub(crate) accel: String,
@@ -239,6 +261,7 @@ impl Host {
     pub fn new(label: &str) -> Self {
         Self {
             guests: Vec::new(),
+            modules: Vec::new(),
             label: label.into(),
             limit: Duration::from_secs(300),
             accel: "tcg".into(),
@@ -255,6 +278,12 @@ impl Host {
     /// With this guest too.
     pub fn guest(mut self, guest: Guest) -> Self {
         self.guests.push(guest);
+        self
+    }
+
+    /// dom0 has `build/stock/<name>.ko` at hand, not loaded.
+    pub fn module(mut self, name: &str) -> Self {
+        self.modules.push(name.into());
         self
     }
 

@@ -2,7 +2,7 @@
 //! What can be done in dom0 and in every guest.
 
 use crate::link::{Answer, Link};
-use agent::message::{Bytes, Op};
+use agent::message::{Bytes, DOM0, Op};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
@@ -131,13 +131,19 @@ impl From<Answer> for Span {
 pub struct Machine<'a> {
     link: &'a Link,
     name: String,
+    modules: &'static str,
 }
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(link: &'a Link, name: &str) -> Self {
+        let modules = match name {
+            DOM0 => "/bed/modules",
+            _ => "/modules",
+        };
         Self {
             link,
             name: name.into(),
+            modules,
         }
     }
 
@@ -254,10 +260,10 @@ impl<'a> Machine<'a> {
         Ok(self.link.call(&self.name, op, until.limit + SLACK)?.into())
     }
 
-    /// Loads `/modules/<name>.ko`.
+    /// Loads one of the modules at hand.
     pub fn insmod(&self, name: &str, params: &[&str]) -> Result<()> {
         let op = Op::Insmod {
-            path: format!("/modules/{name}.ko"),
+            path: format!("{}/{name}.ko", self.modules),
             params: params.join(" "),
         };
         self.link.call(&self.name, op, MODULE_LIMIT).map(drop)

@@ -36,8 +36,10 @@ pub struct Files {
 pub fn make(host: &Host, folder: &Path) -> Result<Files> {
     let tree = folder.join("payload");
     let (kernels, guests) = (tree.join("kernels"), tree.join("guests"));
-    fs::create_dir_all(&kernels)?;
-    fs::create_dir_all(&guests)?;
+    let modules = tree.join("modules");
+    for folder in [&kernels, &guests, &modules] {
+        fs::create_dir_all(folder)?;
+    }
     let agent = place::agent()?;
     let mut opened: HashMap<Flavour, Kernel> = HashMap::new();
     for flavour in host
@@ -54,6 +56,10 @@ pub fn make(host: &Host, folder: &Path) -> Result<Files> {
         let disk = guest_ramdisk(guest, kernel, &agent)?;
         fs::write(guests.join(format!("{}.img", guest.name)), disk)?;
         fs::write(guests.join(format!("{}.cfg", guest.name)), guest.config())?;
+    }
+    for name in &host.modules {
+        let file = place::module(Flavour::Stock, name)?;
+        fs::copy(file, modules.join(format!("{name}.ko")))?;
     }
     fs::copy(&agent, tree.join("agent"))?;
     fs::write(tree.join("shellrc"), include_str!("shellrc"))?;
@@ -79,8 +85,14 @@ fn guest_ramdisk(guest: &Guest, kernel: &Kernel, agent: &Path) -> Result<Vec<u8>
     disk.busybox(Path::new(BUSYBOX))?;
     disk.text("etc/profile", include_bytes!("guest-profile"))?;
     disk.text("etc/hostname", guest.name.as_bytes())?;
+    let mut loaded = Vec::new();
+    for name in &guest.first_modules {
+        let file = place::module(guest.flavour, name)?;
+        loaded.push((name.clone(), fs::read(file)?));
+    }
     let names: Vec<&str> = guest.kernel_modules.iter().map(String::as_str).collect();
-    disk.modules(&kernel.modules(&names)?)?;
+    loaded.extend(kernel.modules(&names)?);
+    disk.modules(&loaded)?;
     for name in &guest.modules {
         let module = place::module(guest.flavour, name)?;
         disk.text(&format!("modules/{name}.ko"), &stripped(&module)?)?;
@@ -113,6 +125,7 @@ fn make_image(tree: &Path, image: &Path) -> Result<()> {
         tree.to_path_buf(),
         tree.join("kernels"),
         tree.join("guests"),
+        tree.join("modules"),
     ] {
         for entry in fs::read_dir(folder)? {
             bytes += entry?.metadata()?.len();

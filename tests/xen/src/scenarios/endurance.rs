@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The same again and again, under load, and in the middle of something else.
 
-use super::{BOOT_MIB, MOST_MIB, Run, saved_and_restored, wait_until};
+use super::{BOOT_MIB, MOST_MIB, Run, migrated, saved_and_restored, wait_until};
 use anyhow::{Result, ensure};
-use bed::Machine;
 use bed::balloon::{Balloon, SYSFS};
+use bed::{Bed, Machine};
 use std::time::Duration;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 3] = [
+pub const SCENARIOS: [(&str, Run); 4] = [
     ("balloon_random_targets", |balloon| {
         random_targets(balloon, 300)
     }),
     ("balloon_cycles", |balloon| cycles(balloon, 40)),
-    ("balloon_save_under_way", save_under_way),
+    ("balloon_save_under_way", |balloon| {
+        moved_under_way(balloon, saved_and_restored)
+    }),
+    ("balloon_migrate_under_way", |balloon| {
+        moved_under_way(balloon, migrated)
+    }),
 ];
 
 const LIMIT: Duration = Duration::from_secs(600);
@@ -100,8 +105,8 @@ pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
     Ok(())
 }
 
-/// Saved and restored while new targets come in all the time.
-fn save_under_way(balloon: Balloon<'_>) -> Result<()> {
+/// Put into another domain while new targets come in all the time.
+fn moved_under_way(balloon: Balloon<'_>, to_move: fn(&Bed, &str) -> Result<()>) -> Result<()> {
     let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
     let before = balloon.unseen_by_guest()?;
     bed.allow(&name, MOST_MIB)?;
@@ -114,13 +119,14 @@ fn save_under_way(balloon: Balloon<'_>) -> Result<()> {
         balloon.target_of(BOOT_MIB)
     );
     balloon.guest().run(&["sh", "-c", &line])?.ok()?;
-    saved_and_restored(bed, &name)?;
+    let moved = to_move(bed, &name);
 
     let guest = bed.guest(&name)?;
     guest.run(&["touch", "/stop"])?.ok()?;
     wait_until("the load has ended", || {
         Ok(guest.run(&["rm", "/stopped"])?.status == 0)
     })?;
+    moved?;
     come_to_rest(&balloon)?;
     // The toolstack's target counts again when it is set again.
     balloon.reach(200)?;

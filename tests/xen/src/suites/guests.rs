@@ -3,17 +3,18 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
+use crate::scenarios::host::Alone;
 use crate::scenarios::{self, Scenario};
 use anyhow::Result;
 use bed::{Bed, Guest, Host};
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(1500);
 /// Room for a guest's saved state.
 const DOM0_MIB: u32 = 704;
 
 /// Runs the chosen scenarios.
-pub fn run(suite: &Suite, chosen: &[Scenario], accel: &str) -> Result<()> {
+pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> Result<()> {
     let mut host = Host::new("scenarios")
         .limit(LIMIT)
         .dom0_mib(DOM0_MIB)
@@ -22,15 +23,28 @@ pub fn run(suite: &Suite, chosen: &[Scenario], accel: &str) -> Result<()> {
         let guest = guest
             .memory_mib(scenarios::BOOT_MIB as u32)
             .maxmem_mib(scenarios::MOST_MIB as u32);
+        let guest = match chosen.is_empty() {
+            true => guest.later(),
+            false => guest,
+        };
         host = host.guest(scenarios::control::equip(guest.module("xenballoon"))?);
     }
+    host = scenarios::host::equip(host.module("xenballoon"));
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
     std::thread::scope(|scope| {
-        for guest in bed.guests() {
+        for guest in bed.guests().iter().filter(|guest| !guest.is_later()) {
             scope.spawn(|| run_in(suite, &bed, guest, chosen));
         }
     });
+    let guests = bed.guests().iter().filter(|guest| !guest.is_later());
+    for guest in guests.filter(|_| !alone.is_empty()) {
+        // One that has gone already was reported.
+        let _ = bed.destroy(guest.name());
+    }
+    for (name, run) in alone {
+        suite.case(name, Verdict::from(run(&bed)));
+    }
     check_logs(suite, &bed);
     bed.power_off();
     Ok(())

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Guests that go to sleep by themselves.
+
+use super::{BOOT_MIB, Run};
+use anyhow::{Context, Result, ensure};
+use bed::balloon::Balloon;
+use std::time::{Duration, Instant};
+
+/// By name.
+pub const SCENARIOS: [(&str, Run); 2] = [
+    ("balloon_hibernate", |balloon| {
+        asleep(balloon, "disk", "freezer")
+    }),
+    ("balloon_suspend_to_idle", |balloon| {
+        asleep(balloon, "freeze", "devices")
+    }),
+];
+
+/// For how long the kernel stays where a test of its sleep has led it, in seconds: less than what it
+/// takes for a lockup.
+const ASLEEP_S: u64 = 12;
+/// For the way there.
+const FALLING_ASLEEP: Duration = Duration::from_secs(3);
+/// In which a guest that is awake would long have heard of a target.
+const SLEEPING: Duration = Duration::from_millis(1500);
+
+/// Memory stays as it is until the guest is awake again; then it goes to where it was asked to go.
+fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
+    let (bed, guest) = (balloon.bed(), balloon.guest());
+    balloon.reach(230)?;
+    let unseen = balloon.unseen_by_guest()?;
+    guest.write("/sys/power/pm_test", level)?;
+    for part in ["suspend", "hibernate"] {
+        let delay = format!("/sys/module/{part}/parameters/pm_test_delay");
+        guest.write(&delay, &ASLEEP_S.to_string())?;
+    }
+    let before = bed.xen_memory_kib(guest.name())?;
+    let line = format!(
+        "echo {state} > /sys/power/state; echo $? > /tmp/slept.new; mv /tmp/slept.new /tmp/slept"
+    );
+    guest.run(&["rm", "-f", "/tmp/slept"])?.ok()?;
+    let start = Instant::now();
+    guest.spawn(&["sh", "-c", &line], "/tmp/sleep")?;
+    std::thread::sleep(FALLING_ASLEEP);
+    balloon.ask(200)?;
+    std::thread::sleep(SLEEPING);
+    let during = bed.xen_memory_kib(guest.name())?;
+    ensure!(
+        during == before,
+        "{before} KiB became {during} in a guest that sleeps"
+    );
+    balloon.settle(balloon.target_of(200))?;
+    ensure!(
+        start.elapsed() > Duration::from_secs(ASLEEP_S),
+        "awake after {:?}",
+        start.elapsed()
+    );
+    let status = guest.read("/tmp/slept").context("it did not sleep")?;
+    ensure!(status == "0", "{}", guest.read("/tmp/sleep")?);
+    guest.write("/sys/power/pm_test", "none")?;
+    balloon.reach(BOOT_MIB)?;
+    ensure!(balloon.unseen_by_guest()? == unseen);
+    Ok(())
+}
