@@ -8,10 +8,19 @@
 
 #include <linux/mm_types.h>
 #include <linux/mmzone.h>
+#include <linux/spinlock_types.h>
 #include <linux/workqueue.h>
 
+struct gnttab_map_grant_ref;
+struct gnttab_unmap_grant_ref;
 struct multicall_entry;
 struct notifier_block;
+struct sk_buff;
+struct sock;
+struct sockaddr_vm;
+struct socket;
+struct vsock_sock;
+struct vsock_transport;
 
 /* domain.c */
 bool xenoxide_xen_domain(void);
@@ -19,6 +28,16 @@ bool xenoxide_xen_pv_domain(void);
 bool xenoxide_xen_pvh_domain(void);
 bool xenoxide_xen_initial_domain(void);
 bool xenoxide_xen_feature(int flag);
+
+/* event.c */
+int xenoxide_event_channel_op(int cmd, void *arg);
+
+/* grant.c */
+void xenoxide_set_map_op(struct gnttab_map_grant_ref *op, unsigned long va,
+			 u32 ref, u16 domid);
+void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
+			   u32 handle);
+void xenoxide_shared_copy(void *to, const void *from, size_t len);
 
 /* hypercall.c */
 int xenoxide_hvm_op(int op, void *arg);
@@ -31,6 +50,11 @@ long xenoxide_balloon_pages(void);
 bool xenoxide_pfn_offline(unsigned long pfn);
 bool xenoxide_pfn_free(unsigned long pfn);
 long xenoxide_read_pfn(unsigned long pfn, unsigned long *word);
+
+/* lock.c */
+unsigned long xenoxide_spin_lock_irqsave(spinlock_t *lock);
+bool xenoxide_spin_trylock_irqsave(spinlock_t *lock, unsigned long *flags);
+void xenoxide_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 
 /* page.c */
 unsigned long xenoxide_page_to_pfn(const struct page *page);
@@ -101,8 +125,41 @@ void xenoxide_all_vm_events(unsigned long *events);
 unsigned long xenoxide_node_page_state(enum node_stat_item item);
 void xenoxide_cond_resched(void);
 
+/* vsock.c */
+void xenoxide_sock_hold(struct sock *sk);
+void xenoxide_sock_put(struct sock *sk);
+void xenoxide_sock_data_ready(struct sock *sk);
+void xenoxide_sock_write_space(struct sock *sk);
+void xenoxide_sock_state_change(struct sock *sk);
+u16 xenoxide_sock_type(const struct sock *sk);
+u8 xenoxide_sock_state(const struct sock *sk);
+void xenoxide_sock_set_state(struct sock *sk, u8 state);
+void xenoxide_sock_set_error(struct sock *sk, int error);
+bool xenoxide_sock_done(const struct sock *sk);
+void xenoxide_sock_set_done(struct sock *sk);
+u32 xenoxide_sock_shutdown(const struct sock *sk);
+int xenoxide_sock_receive_low_water(const struct sock *sk);
+bool xenoxide_sock_acceptq_is_full(const struct sock *sk);
+struct socket *xenoxide_sock_socket(struct sock *sk);
+int xenoxide_sock_queue(struct sock *sk, struct sk_buff *skb);
+struct sk_buff *xenoxide_alloc_skb(unsigned int size, gfp_t gfp);
+void xenoxide_kfree_skb(struct sk_buff *skb);
+struct sockaddr_vm *xenoxide_vsock_local(struct vsock_sock *vsk);
+struct sockaddr_vm *xenoxide_vsock_remote(struct vsock_sock *vsk);
+const struct vsock_transport *xenoxide_vsock_transport(const struct vsock_sock *vsk);
+void **xenoxide_vsock_trans(struct vsock_sock *vsk);
+u64 xenoxide_vsock_buffer_size(const struct vsock_sock *vsk);
+bool xenoxide_vsock_trusted(const struct vsock_sock *vsk);
+bool xenoxide_vsock_global(struct vsock_sock *vsk);
+u32 xenoxide_vsock_peer_shutdown(const struct vsock_sock *vsk);
+void xenoxide_vsock_add_peer_shutdown(struct vsock_sock *vsk, u32 how);
+struct delayed_work *xenoxide_vsock_close_work(struct vsock_sock *vsk);
+bool *xenoxide_vsock_close_scheduled(struct vsock_sock *vsk);
+struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work);
+
 /* work.c */
 struct workqueue_struct *xenoxide_alloc_freezable_workqueue(const char *name);
 void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func);
+void xenoxide_init_work(struct work_struct *work, work_func_t func);
 
 #endif /* XENOXIDE_HELPERS_H */

@@ -14,3 +14,8 @@ void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func)
 {
 	INIT_DELAYED_WORK(dwork, func);
 }
+
+void xenoxide_init_work(struct work_struct *work, work_func_t func)
+{
+	INIT_WORK(work, func);
+}

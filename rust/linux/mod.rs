@@ -5,6 +5,7 @@
 pub mod device;
 #[cfg(CONFIG_KUNIT)]
 pub mod faults;
+pub mod irqlock;
 pub mod memory;
 pub mod oom;
 pub mod pages;

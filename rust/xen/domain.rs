@@ -6,7 +6,10 @@
 //! [`include/xen/features.h`](srctree/include/xen/features.h).
 
 use crate::bindings;
-use kernel::prelude::*;
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 
 /// How the hypervisor runs a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,61 @@ impl Kind {
             Kind::Pvh => "pvh",
             Kind::Hvm => "hvm",
         }
+    }
+}
+
+/// The number of a domain.
+///
+/// # Invariants
+///
+/// The number is that of a domain that may exist, or [`DomId::SELF`]'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DomId(u16);
+
+impl DomId {
+    /// Whichever domain asks (`DOMID_SELF`).
+    // INVARIANT: It is that number.
+    pub const SELF: Self = Self(bindings::DOMID_SELF as u16);
+
+    /// The first number that no domain has (`DOMID_FIRST_RESERVED`, `xen/include/public/xen.h`).
+    const FIRST_RESERVED: u32 = bindings::DOMID_FIRST_RESERVED;
+
+    /// How far the address of a domain in `AF_VSOCK`, its CID, is from its number: 0 and 1 are
+    /// taken, and 2, the host, is dom0.
+    const CID_OFFSET: u32 = 2;
+
+    /// Returns the domain of that number, or [`None`] if there can be none.
+    pub const fn new(number: u32) -> Option<Self> {
+        if number < Self::FIRST_RESERVED {
+            // INVARIANT: As just checked.
+            Some(Self(number as u16))
+        } else {
+            None
+        }
+    }
+
+    /// Returns the domain of that address, or [`None`] if there can be none.
+    pub const fn from_cid(cid: u32) -> Option<Self> {
+        match cid.checked_sub(Self::CID_OFFSET) {
+            Some(number) => Self::new(number),
+            None => None,
+        }
+    }
+
+    /// Returns the number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Returns the address in `AF_VSOCK`.
+    pub const fn cid(self) -> u32 {
+        self.0 as u32 + Self::CID_OFFSET
+    }
+}
+
+impl fmt::Display for DomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

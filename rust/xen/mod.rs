@@ -4,9 +4,12 @@
 
 pub mod builtin;
 pub mod domain;
+pub mod event;
+pub mod grant;
 pub mod lifecycle;
 pub mod physmap;
 #[cfg(CONFIG_XEN_PV)]
 mod pv;
 pub mod reservation;
+pub mod shared;
 pub mod store;

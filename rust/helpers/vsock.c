@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Only linked into modules that need vsock.ko. */
+
+#include <net/af_vsock.h>
+#include <net/sock.h>
+
+#include "helpers.h"
+
+void xenoxide_sock_hold(struct sock *sk)
+{
+	sock_hold(sk);
+}
+
+void xenoxide_sock_put(struct sock *sk)
+{
+	sock_put(sk);
+}
+
+void xenoxide_sock_data_ready(struct sock *sk)
+{
+	sk->sk_data_ready(sk);
+}
+
+void xenoxide_sock_write_space(struct sock *sk)
+{
+	sk->sk_write_space(sk);
+}
+
+void xenoxide_sock_state_change(struct sock *sk)
+{
+	sk->sk_state_change(sk);
+}
+
+u16 xenoxide_sock_type(const struct sock *sk)
+{
+	return sk->sk_type;
+}
+
+u8 xenoxide_sock_state(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_state);
+}
+
+void xenoxide_sock_set_state(struct sock *sk, u8 state)
+{
+	WRITE_ONCE(sk->sk_state, state);
+}
+
+void xenoxide_sock_set_error(struct sock *sk, int error)
+{
+	WRITE_ONCE(sk->sk_err, error);
+}
+
+bool xenoxide_sock_done(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_DONE);
+}
+
+void xenoxide_sock_set_done(struct sock *sk)
+{
+	sock_set_flag(sk, SOCK_DONE);
+}
+
+u32 xenoxide_sock_shutdown(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_shutdown);
+}
+
+int xenoxide_sock_receive_low_water(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_rcvlowat);
+}
+
+bool xenoxide_sock_acceptq_is_full(const struct sock *sk)
+{
+	return sk_acceptq_is_full(sk);
+}
+
+struct socket *xenoxide_sock_socket(struct sock *sk)
+{
+	return sk->sk_socket;
+}
+
+int xenoxide_sock_queue(struct sock *sk, struct sk_buff *skb)
+{
+	return sock_queue_rcv_skb(sk, skb);
+}
+
+struct sk_buff *xenoxide_alloc_skb(unsigned int size, gfp_t gfp)
+{
+	return alloc_skb(size, gfp);
+}
+
+void xenoxide_kfree_skb(struct sk_buff *skb)
+{
+	kfree_skb(skb);
+}
+
+struct sockaddr_vm *xenoxide_vsock_local(struct vsock_sock *vsk)
+{
+	return &vsk->local_addr;
+}
+
+struct sockaddr_vm *xenoxide_vsock_remote(struct vsock_sock *vsk)
+{
+	return &vsk->remote_addr;
+}
+
+const struct vsock_transport *xenoxide_vsock_transport(const struct vsock_sock *vsk)
+{
+	return vsk->transport;
+}
+
+void **xenoxide_vsock_trans(struct vsock_sock *vsk)
+{
+	return &vsk->trans;
+}
+
+u64 xenoxide_vsock_buffer_size(const struct vsock_sock *vsk)
+{
+	return vsk->buffer_size;
+}
+
+bool xenoxide_vsock_trusted(const struct vsock_sock *vsk)
+{
+	return vsk->trusted;
+}
+
+bool xenoxide_vsock_global(struct vsock_sock *vsk)
+{
+	return vsock_net_mode_global(vsk);
+}
+
+u32 xenoxide_vsock_peer_shutdown(const struct vsock_sock *vsk)
+{
+	return READ_ONCE(vsk->peer_shutdown);
+}
+
+void xenoxide_vsock_add_peer_shutdown(struct vsock_sock *vsk, u32 how)
+{
+	atomic_or(how, (atomic_t *)&vsk->peer_shutdown);
+}
+
+struct delayed_work *xenoxide_vsock_close_work(struct vsock_sock *vsk)
+{
+	return &vsk->close_work;
+}
+
+bool *xenoxide_vsock_close_scheduled(struct vsock_sock *vsk)
+{
+	return &vsk->close_work_scheduled;
+}
+
+struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work)
+{
+	return container_of(work, struct vsock_sock, close_work.work);
+}

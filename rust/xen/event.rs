@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Event channels between this domain and another one.
+//!
+//! The peer decides how often it sends events. The interrupt itself only queues the handler; the
+//! channel stays masked until the handler is done, and Xen's late end of interrupt keeps a channel
+//! masked the longer the more often its events turn out to be about nothing.
+//!
+//! C headers: [`include/xen/events.h`](srctree/include/xen/events.h),
+//! [`include/xen/interface/event_channel.h`](srctree/include/xen/interface/event_channel.h).
+
+use super::domain::DomId;
+use crate::bindings as xen_bindings;
+use kernel::{
+    bindings,
+    container_of,
+    error::to_result,
+    ffi::{
+        c_int,
+        c_uint,
+        c_void, //
+    },
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    },
+    types::Opaque, //
+};
+
+/// What an event was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// There was something to do.
+    Work,
+    /// There was nothing to do. A peer that sends many such events is kept waiting.
+    Nothing,
+}
+
+/// Told when an event has come.
+pub trait Handler: Send + Sync {
+    /// An event has come, or [`Channel::kick`] was called: one call for all of them since the last
+    /// one began.
+    ///
+    /// Never runs twice at a time. Context: softirq; may not sleep.
+    fn event(&self) -> Seen;
+}
+
+/// What the hypervisor says of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The peer has not bound it yet, or has closed its end.
+    Unbound,
+    /// Both ends are there.
+    Interdomain,
+    /// There is no such channel.
+    Closed,
+}
+
+/// One end of an event channel. Dropping it closes it and waits for the handler.
+///
+/// A channel does not survive the domain's resume after it was saved or migrated: nothing comes
+/// and [`Channel::notify`] does nothing from then on. Dropping it is right then as well.
+pub struct Channel<H: Handler + 'static>(Pin<KBox<Line<H>>>);
+
+/// What the interrupt and the work item need.
+///
+/// # Invariants
+///
+/// - `work` is an initialised work item whose function is [`Line::run`].
+/// - Once the channel is made, `irq` is bound to [`Line::interrupt`] with this object as its data,
+///   until `drop`.
+#[pin_data]
+struct Line<H: Handler> {
+    #[pin]
+    work: Opaque<bindings::work_struct>,
+    port: u32,
+    /// 0 until the channel is made: the handler may run earlier.
+    irq: Atomic<u32>,
+    /// Whether an event has come since the handler was last called.
+    pending: Atomic<bool>,
+    handler: H,
+}
+
+impl<H: Handler> Channel<H> {
+    /// Allocates a port that `remote` may bind, and waits for events on it.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if the domain has no port left, `ENOMEM`; what else Xen says to
+    /// `EVTCHNOP_alloc_unbound`.
+    pub fn listen(remote: DomId, handler: H) -> Result<Self> {
+        let mut op = xen_bindings::evtchn_alloc_unbound {
+            dom: DomId::SELF.number(),
+            remote_dom: remote.number(),
+            port: 0,
+        };
+        // SAFETY: The argument is that of the operation, and valid for writing.
+        unsafe { operation(xen_bindings::EVTCHNOP_alloc_unbound, &mut op) }?;
+        Self::bind(op.port, handler)
+    }
+
+    /// Binds the port `port` of `remote`, and waits for events.
+    ///
+    /// Xen sends one event at once, in case `remote` sent one before there was anybody to take it.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that port is not there or not for us, `ESRCH` if there is no such domain,
+    /// `ENOSPC`, `ENOMEM`; what else Xen says to `EVTCHNOP_bind_interdomain`.
+    pub fn connect(remote: DomId, port: u32, handler: H) -> Result<Self> {
+        let mut op = xen_bindings::evtchn_bind_interdomain {
+            remote_dom: remote.number(),
+            remote_port: port,
+            local_port: 0,
+        };
+        // SAFETY: As for `listen`.
+        unsafe { operation(xen_bindings::EVTCHNOP_bind_interdomain, &mut op) }?;
+        Self::bind(op.local_port, handler)
+    }
+
+    /// Makes a channel of the domain's port `port`, or closes the port.
+    fn bind(port: u32, handler: H) -> Result<Self> {
+        let line = KBox::pin_init(
+            pin_init!(Line {
+                work <- Opaque::ffi_init(|slot| {
+                    // SAFETY: `slot` is valid for writing a work item, which stays there until
+                    // `drop` has disabled it.
+                    unsafe { xen_bindings::xenoxide_init_work(slot, Some(Line::<H>::run)) }
+                }),
+                port,
+                irq: Atomic::new(0),
+                pending: Atomic::new(false),
+                handler,
+            }),
+            GFP_KERNEL,
+        );
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                close(port);
+                return Err(error);
+            }
+        };
+
+        // SAFETY: The port is ours and nobody else binds it. The name lives as long as the
+        // program, and the object until `drop` has unbound the interrupt.
+        let irq = unsafe {
+            xen_bindings::bind_evtchn_to_irqhandler_lateeoi(
+                port,
+                Some(Line::<H>::interrupt),
+                0,
+                c"xenoxide".as_char_ptr(),
+                line.data(),
+            )
+        };
+        if irq <= 0 {
+            // Some of its failures close the port, some do not.
+            if status(port) != Status::Closed {
+                close(port);
+            }
+            line.silence();
+            return Err(if irq < 0 {
+                Error::from_errno(irq)
+            } else {
+                EINVAL
+            });
+        }
+        // INVARIANT: It is bound. An event that came before this has queued the handler, which
+        // cannot end the interrupt yet: so it is called again.
+        line.irq.store(irq as u32, Release);
+        line.queue();
+        Ok(Self(line))
+    }
+
+    /// Returns the number of this end.
+    pub fn port(&self) -> u32 {
+        self.0.port
+    }
+
+    /// Returns the handler.
+    pub fn handler(&self) -> &H {
+        &self.0.handler
+    }
+
+    /// Sends an event to the peer, if there is one.
+    ///
+    /// Context: any.
+    pub fn notify(&self) {
+        // SAFETY: By the type invariants the interrupt is bound. Unlike the port, it stays ours
+        // when the domain has moved.
+        unsafe { xen_bindings::notify_remote_via_irq(self.0.irq.load(Relaxed) as c_int) };
+    }
+
+    /// Has the handler called as if an event had come.
+    ///
+    /// Context: any.
+    pub fn kick(&self) {
+        self.0.queue();
+    }
+
+    /// Asks the hypervisor how the channel stands.
+    ///
+    /// Context: any.
+    pub fn status(&self) -> Status {
+        status(self.0.port)
+    }
+}
+
+impl<H: Handler> Drop for Channel<H> {
+    fn drop(&mut self) {
+        let line = &self.0;
+
+        // First the work, so that nobody ends an interrupt that is no longer ours. What comes
+        // after this leaves the channel masked.
+        line.silence();
+        // SAFETY: By the type invariants the interrupt is bound with these data. This waits for it
+        // to end and closes the port.
+        unsafe {
+            xen_bindings::unbind_from_irqhandler(line.irq.load(Relaxed) as c_uint, line.data())
+        };
+    }
+}
+
+impl<H: Handler> Line<H> {
+    /// Returns the data of the interrupt.
+    fn data(&self) -> *mut c_void {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// Has the handler called soon.
+    fn queue(&self) {
+        // SAFETY: By the type invariants the work item is initialised. The queue is the kernel's.
+        unsafe {
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_bh_wq,
+                self.work.get(),
+            )
+        };
+    }
+
+    /// Waits for the handler, which is never called again.
+    fn silence(&self) {
+        // SAFETY: By the type invariants the work item is initialised.
+        unsafe { bindings::disable_work_sync(self.work.get()) };
+    }
+
+    /// # Safety
+    ///
+    /// Only the interrupt that is bound with a `Line<H>` may call this.
+    unsafe extern "C" fn interrupt(_irq: c_int, data: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By the requirements; `drop` unbinds the interrupt before the object goes.
+        let this = unsafe { &*data.cast::<Self>() };
+
+        this.pending.store(true, Release);
+        this.queue();
+        bindings::irqreturn_IRQ_HANDLED
+    }
+
+    /// # Safety
+    ///
+    /// Only the workqueue may call this, with the work item of a `Line<H>`.
+    unsafe extern "C" fn run(work: *mut bindings::work_struct) {
+        let work: *mut Opaque<bindings::work_struct> = work.cast();
+        // SAFETY: The work item is `work` of a pinned `Self`, and `drop` waits for this function
+        // before it goes.
+        let this = unsafe { &*container_of!(work, Self, work) };
+
+        let irq = this.irq.load(Acquire);
+        if irq == 0 {
+            return;
+        }
+        // The channel is masked from the interrupt until its end: no second one comes between.
+        let pending = this.pending.xchg(false, Full);
+        let seen = this.handler.event();
+        if pending {
+            let flags = match seen {
+                Seen::Work => 0,
+                Seen::Nothing => xen_bindings::XEN_EOI_FLAG_SPURIOUS,
+            };
+            // SAFETY: The interrupt is bound: `drop` waits for this function before it unbinds it.
+            unsafe { xen_bindings::xen_irq_lateeoi(irq, flags) };
+        }
+    }
+}
+
+/// Does an operation on event channels.
+///
+/// # Safety
+///
+/// `argument` must be what `command` asks for.
+unsafe fn operation<T>(command: u32, argument: &mut T) -> Result {
+    // SAFETY: By the requirements.
+    to_result(unsafe {
+        xen_bindings::xenoxide_event_channel_op(
+            command as c_int,
+            core::ptr::from_mut(argument).cast(),
+        )
+    })
+}
+
+/// Asks for the status of the domain's port `port`.
+fn status(port: u32) -> Status {
+    let mut op = xen_bindings::evtchn_status {
+        dom: DomId::SELF.number(),
+        port,
+        ..pin_init::zeroed()
+    };
+    // SAFETY: The argument is that of the operation, and valid for writing.
+    if unsafe { operation(xen_bindings::EVTCHNOP_status, &mut op) }.is_err() {
+        return Status::Closed;
+    }
+    match op.status {
+        xen_bindings::EVTCHNSTAT_unbound => Status::Unbound,
+        xen_bindings::EVTCHNSTAT_interdomain => Status::Interdomain,
+        _ => Status::Closed,
+    }
+}
+
+/// Closes the domain's port `port`, to which nothing is bound.
+fn close(port: u32) {
+    let mut op = xen_bindings::evtchn_close { port };
+    // SAFETY: The argument is that of the operation. Whatever Xen says, there is nothing to be
+    // done.
+    let _ = unsafe { operation(xen_bindings::EVTCHNOP_close, &mut op) };
+}
