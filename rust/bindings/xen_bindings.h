@@ -38,6 +38,7 @@
 /* bindgen evaluates no macros that are expressions, but it does constants. */
 const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 				  __GFP_NORETRY | __GFP_NOMEMALLOC;
+const gfp_t XENOXIDE_GFP_DATAGRAM = GFP_ATOMIC | __GFP_NOWARN;
 const unsigned int XENOXIDE_BALLOON_GET_STATS = XENBALLOON_GET_STATS;
 const unsigned int XENOXIDE_BALLOON_SET_TARGET = XENBALLOON_SET_TARGET;
 const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;
@@ -45,3 +46,12 @@ const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;
 /* One item for each of the zones that this kernel has. */
 const unsigned int XENOXIDE_ALLOCSTALL = ALLOCSTALL_NORMAL - ZONE_NORMAL;
 const unsigned int XENOXIDE_ZONES = MAX_NR_ZONES;
+
+/* Constants of enums without a name, whose types bindgen numbers. */
+const u8 XENOXIDE_TCP_CLOSE = TCP_CLOSE;
+const u8 XENOXIDE_TCP_CLOSING = TCP_CLOSING;
+const u8 XENOXIDE_TCP_ESTABLISHED = TCP_ESTABLISHED;
+const u8 XENOXIDE_TCP_LISTEN = TCP_LISTEN;
+const u8 XENOXIDE_TCP_SYN_SENT = TCP_SYN_SENT;
+const int XENOXIDE_SINGLE_DEPTH_NESTING = SINGLE_DEPTH_NESTING;
+const sa_family_t XENOXIDE_AF_VSOCK = AF_VSOCK;

@@ -61,6 +61,11 @@ void xenoxide_sock_set_done(struct sock *sk)
 	sock_set_flag(sk, SOCK_DONE);
 }
 
+bool xenoxide_sock_dead(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_DEAD);
+}
+
 u32 xenoxide_sock_shutdown(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_shutdown);
@@ -89,6 +94,11 @@ int xenoxide_sock_queue(struct sock *sk, struct sk_buff *skb)
 struct sk_buff *xenoxide_alloc_skb(unsigned int size, gfp_t gfp)
 {
 	return alloc_skb(size, gfp);
+}
+
+unsigned int xenoxide_skb_len(const struct sk_buff *skb)
+{
+	return skb->len;
 }
 
 void xenoxide_kfree_skb(struct sk_buff *skb)
