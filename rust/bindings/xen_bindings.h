@@ -12,6 +12,7 @@
 
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/oom.h>
 #include <linux/skbuff.h>
 #include <linux/suspend.h>
@@ -39,6 +40,8 @@
 const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 				  __GFP_NORETRY | __GFP_NOMEMALLOC;
 const gfp_t XENOXIDE_GFP_DATAGRAM = GFP_ATOMIC | __GFP_NOWARN;
+const unsigned long XENOXIDE_PROT = PROT_READ | PROT_WRITE;
+const unsigned long XENOXIDE_MAP = MAP_PRIVATE | MAP_ANONYMOUS;
 const unsigned int XENOXIDE_BALLOON_GET_STATS = XENBALLOON_GET_STATS;
 const unsigned int XENOXIDE_BALLOON_SET_TARGET = XENBALLOON_SET_TARGET;
 const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;

@@ -8,6 +8,7 @@
 //! C headers: [`include/xen/xenbus.h`](srctree/include/xen/xenbus.h),
 //! `xen/include/public/io/xs_wire.h` in Xen.
 
+use super::domain::DomId;
 use crate::bindings;
 use core::{
     ops::Deref,
@@ -91,6 +92,69 @@ pub fn read(dir: &CStr, name: &CStr) -> Result<Value> {
     // INVARIANT: On success the memory is `len` bytes long and belongs to the caller.
     Ok(Value {
         bytes: NonNull::new(ptr.cast()).ok_or(EIO)?,
+        len: len as usize,
+    })
+}
+
+/// Returns the number of this domain, which changes when it is saved and restored.
+///
+/// Context: process context, sleeps until xenstored has answered.
+///
+/// # Errors
+///
+/// What xenstored says; `EIO` if it is no number of a domain.
+pub fn own_domid() -> Result<DomId> {
+    let number = read(c"domid", c"")?.number().ok_or(EIO)?;
+    u32::try_from(number).ok().and_then(DomId::new).ok_or(EIO)
+}
+
+/// The names of the nodes in a directory.
+///
+/// # Invariants
+///
+/// `names` was allocated by `kmalloc()`, is ours alone, and begins with `len` pointers to C strings
+/// within it.
+pub struct Listing {
+    names: NonNull<*const c_char>,
+    len: usize,
+}
+
+impl Listing {
+    /// Goes through the names.
+    pub fn iter(&self) -> impl Iterator<Item = &CStr> {
+        // SAFETY: By the type invariants.
+        let names = unsafe { slice::from_raw_parts(self.names.as_ptr(), self.len) };
+        // SAFETY: By the type invariants.
+        names
+            .iter()
+            .map(|&name| unsafe { CStr::from_char_ptr(name) })
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the memory is from `kmalloc()` and ours.
+        unsafe { kernel::bindings::kfree(self.names.as_ptr().cast()) };
+    }
+}
+
+/// Lists the node `name` in directory `dir`: what is directly below it.
+///
+/// Context: process context, sleeps until xenstored has answered.
+///
+/// # Errors
+///
+/// What xenstored says: `ENOENT`, `EACCES`, …; `ENOMEM`.
+pub fn list(dir: &CStr, name: &CStr) -> Result<Listing> {
+    let mut len: c_uint = 0;
+    // SAFETY: Both are C strings, `len` is valid for writing.
+    let ptr = from_err_ptr(unsafe {
+        bindings::xenbus_directory(XBT_NIL, dir.as_char_ptr(), name.as_char_ptr(), &mut len)
+    })?;
+
+    // INVARIANT: On success that is what belongs to the caller.
+    Ok(Listing {
+        names: NonNull::new(ptr.cast()).ok_or(EIO)?,
         len: len as usize,
     })
 }
