@@ -262,7 +262,7 @@ impl<H: Handler> Line<H> {
 
         this.pending.store(true, Release);
         this.queue();
-        bindings::irqreturn_IRQ_HANDLED
+        handled()
     }
 
     /// # Safety
@@ -290,6 +290,13 @@ impl<H: Handler> Line<H> {
             unsafe { xen_bindings::xen_irq_lateeoi(irq, flags) };
         }
     }
+}
+
+/// Returns the answer that an interrupt was ours (`IRQ_HANDLED`): a number in 7.2's bindings, a type
+/// around that number from 7.3 on.
+fn handled() -> bindings::irqreturn_t {
+    // SAFETY: Either is the C enum `irqreturn`, of which 1 is a value.
+    unsafe { core::mem::transmute_copy::<c_uint, _>(&1) }
 }
 
 /// Does an operation on event channels.
