@@ -85,6 +85,11 @@ struct Line<H: Handler> {
     handler: H,
 }
 
+// SAFETY: `H` is `Send`, and a work item may be disabled from any thread.
+unsafe impl<H: Handler> Send for Line<H> {}
+// SAFETY: `H` is `Sync`, and a work item may be queued from any thread.
+unsafe impl<H: Handler> Sync for Line<H> {}
+
 impl<H: Handler> Channel<H> {
     /// Allocates a port that `remote` may bind, and waits for events on it.
     ///
