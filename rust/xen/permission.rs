@@ -96,7 +96,7 @@ impl Device {
     /// `EAGAIN` if the calling thread is no program's, or one that is not trusted with this (it has
     /// no `CAP_SYS_ADMIN`): some other one may be. `EINTR` if the program is wanted elsewhere; what
     /// xenstored says: `ENOENT`, `EACCES`, …
-    pub fn set(
+    pub fn permit(
         &self,
         path: &CStr,
         owner: DomId,
