@@ -7,7 +7,8 @@
 //! a [`ring::Place`] says they are, and send the events that are asked for.
 //!
 //! ```text
-//!   connection   slots, grow, policy      what to answer, which memory to offer
+//!   connection   slots, policy            what to answer, what becomes of a connection
+//!                grow, exchange           which memory to offer, and how it is gone over to
 //!   message      wire, packet             what the bytes of the control ring mean
 //!   bytes        ring, segment            where to copy, when to send an event
 //!   event        doorbell                 which of the connections an event is about
@@ -19,7 +20,10 @@
 #![forbid(unsafe_code)]
 
 pub mod doorbell;
+pub mod exchange;
+pub mod grow;
 pub mod packet;
+pub mod policy;
 pub mod ring;
 pub mod segment;
 pub mod slots;

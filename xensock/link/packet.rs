@@ -42,7 +42,7 @@ pub struct Header {
 impl Header {
     /// Returns the header's bytes.
     pub const fn encode(&self) -> [u8; HEADER as usize] {
-        let word = self.len as u64 | (self.flags as u64) << 32 | (self.kind as u64) << 48;
+        let word = (self.len as u64) | ((self.flags as u64) << 32) | ((self.kind as u64) << 48);
         word.to_le_bytes()
     }
 
@@ -77,7 +77,11 @@ pub const fn footprint(len: u32) -> Option<u32> {
 pub const fn longest(limit: u32, size: Size) -> u32 {
     let most = size.bytes() - HEADER;
 
-    if limit < most { limit } else { most }
+    if limit < most {
+        limit
+    } else {
+        most
+    }
 }
 
 /// A packet that is there as a whole.

@@ -4,17 +4,17 @@
 
 use super::{
     super::segment::{
+        slot,
         Place,
         Size, //
-        slot,
     },
+    passes,
     Broken,
-    FIN,
     Fence,
     Field,
-    GONE, //
     Lines,
-    passes,
+    FIN,
+    GONE, //
 };
 
 /// A segment that the producer has gone over to.

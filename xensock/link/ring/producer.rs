@@ -7,13 +7,13 @@ use super::{
         Place,
         Size, //
     },
+    passes,
     Broken,
-    FIN,
     Fence,
     Field,
-    GONE, //
     Lines,
-    passes,
+    FIN,
+    GONE, //
 };
 
 /// The producer's private state.

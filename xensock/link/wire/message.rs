@@ -6,9 +6,9 @@
 use super::{
     super::{
         packet::{
-            EOR, //
-            Header,
             footprint,
+            Header,
+            EOR, //
         },
         segment::Size,
         slots::{

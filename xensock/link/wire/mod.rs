@@ -19,24 +19,24 @@ use super::{
 pub use message::{
     Connect,
     Direction,
-    FIRST_ORDER_MAX,
     Frame,
-    HEAD_MAX,
-    LISTED_MAX,
-    LISTED_PER_PAGE, //
     Malformed,
     Message,
     Offer,
     Reason,
     Segments,
     Socket,
+    FIRST_ORDER_MAX,
+    HEAD_MAX,
+    LISTED_MAX,
+    LISTED_PER_PAGE, //
 };
 pub use rendezvous::{
-    DOMID_END, //
+    parse_path,
     Path,
     Rendezvous,
     Text,
-    parse_path,
+    DOMID_END, //
 };
 
 /// What a link's header page starts with: "XSCK".
