@@ -70,6 +70,11 @@ impl Consumer {
         self.size
     }
 
+    /// Returns how many bytes have been read since the start, modulo 2^32.
+    pub const fn index(&self) -> u32 {
+        self.cons
+    }
+
     /// Returns which of the two segments is read from.
     pub const fn slot(&self) -> usize {
         slot(self.generation)

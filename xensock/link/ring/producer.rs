@@ -57,6 +57,11 @@ impl Producer {
         self.size
     }
 
+    /// Returns how many bytes have been written since the start, modulo 2^32.
+    pub const fn index(&self) -> u32 {
+        self.prod
+    }
+
     /// Returns which of the two segments is written to. The other one may be unmapped here.
     pub const fn slot(&self) -> usize {
         super::super::segment::slot(self.generation)
@@ -133,7 +138,8 @@ impl Producer {
 
     /// Tells the consumer that nothing will follow. It needs an event in any case.
     pub fn finish<L: Lines>(&self, lines: &L) {
-        lines.store_release(Field::ProdFlags, FIN);
+        // Behind all bytes: publishing them ends with a barrier.
+        lines.store(Field::ProdFlags, FIN);
     }
 
     /// Whether the consumer says that nobody reads any more.
