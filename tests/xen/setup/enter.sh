@@ -51,5 +51,9 @@ enter_ready() {
 		XENOXIDE_KERNEL_KASAN=/cache/kasan-$(key_kasan)
 		export XENOXIDE_KERNEL_KASAN
 	fi
+	if made tools; then
+		XENOXIDE_TOOLS=/cache/tools-$(key_tools)
+		export XENOXIDE_TOOLS
+	fi
 	enter "${binds[@]}" -- "$@"
 }

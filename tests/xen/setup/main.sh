@@ -37,6 +37,8 @@ cache=$(cd "$cache" && pwd)
 . "$setup/llvm.sh"
 # shellcheck source=tests/xen/setup/kasan.sh
 . "$setup/kasan.sh"
+# shellcheck source=tests/xen/setup/tools.sh
+. "$setup/tools.sh"
 # shellcheck source=tests/xen/setup/modules.sh
 . "$setup/modules.sh"
 # shellcheck source=tests/xen/setup/lint.sh
@@ -46,7 +48,8 @@ cache=$(cd "$cache" && pwd)
 
 stock=(root linux-7.2 stock modules-stock)
 booted=("${stock[@]}" dom0 bed)
-all=("${booted[@]}" linux-7.3 kunit next modules-kunit modules-next)
+equipped=("${booted[@]}" tools)
+all=("${equipped[@]}" linux-7.3 kunit next modules-kunit modules-next)
 kasan=("${booted[@]}" llvm kasan modules-kasan)
 
 command=${1:?}
@@ -69,7 +72,7 @@ test)
 	cargo_run bed test "$@"
 	;;
 bench)
-	prepare "${booted[@]}"
+	prepare "${equipped[@]}"
 	cargo_run bench "$@"
 	;;
 enter)

@@ -228,6 +228,12 @@ impl Bed {
         domid.with_context(|| format!("{name} has no domain"))
     }
 
+    /// The address of dom0 or of a guest on dom0's bridge.
+    pub fn address(&self, name: &str) -> Result<String> {
+        let address = self.host.address(name);
+        address.with_context(|| format!("{name} has no network"))
+    }
+
     /// Memory of a guest in KiB, counted by Xen: exact, as pages are.
     pub fn xen_memory_kib(&self, name: &str) -> Result<u64> {
         let output = self.dom0().run(&["xentop", "-b", "-i", "1"])?.ok()?;

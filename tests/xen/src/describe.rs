@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Descriptions: which machines to boot, in a few lines each.
 
+use crate::{network, tools};
+use agent::message::DOM0;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +96,9 @@ pub struct Guest {
     pub(crate) later: bool,
     pub(crate) files: Vec<(PathBuf, String)>,
     pub(crate) words: String,
+    pub(crate) processors: Option<String>,
+    pub(crate) network: bool,
+    pub(crate) tools: bool,
 }
 
 impl Guest {
@@ -112,6 +117,9 @@ impl Guest {
             later: false,
             files: Vec::new(),
             words: String::new(),
+            processors: None,
+            network: false,
+            tools: false,
         }
     }
 
@@ -185,6 +193,24 @@ impl Guest {
         self
     }
 
+    /// The physical processors it may run on, in `xl.cfg`'s words; on the first no PVH guest may.
+    pub fn processors(mut self, which: &str) -> Self {
+        self.processors = Some(which.into());
+        self
+    }
+
+    /// Has a network interface on dom0's bridge, and an address (see `Host::address`).
+    pub fn network(mut self) -> Self {
+        self.network = true;
+        self
+    }
+
+    /// Has more programs at hand, below `/tools` (see `tools`).
+    pub fn tools(mut self) -> Self {
+        self.tools = true;
+        self
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -206,6 +232,17 @@ impl Guest {
             .max(self.memory_mib)
     }
 
+    /// Modules of the kernel's own that it starts with.
+    pub(crate) fn all_kernel_modules(&self) -> Vec<&str> {
+        let network = self.network.then_some(network::FRONT_MODULE);
+        let tools = self.tools.then_some(tools::FRONT_MODULES);
+        let asked = self.kernel_modules.iter().map(String::as_str);
+        asked
+            .chain(network)
+            .chain(tools.into_iter().flatten())
+            .collect()
+    }
+
     /// The text `xl create` reads.
     ///
     /// Xen would intercept every reading of the time stamp counter, 30 us each under TCG.
@@ -220,7 +257,10 @@ impl Guest {
         } = self;
         let (kernel, maxmem) = (self.flavour.name(), self.most_memory_mib());
         let own = self.flavour.words();
-        let processors = kind.processors();
+        let processors = self.processors.as_deref();
+        let processors = processors.unwrap_or(kind.processors());
+        let vif = if self.network { network::VIF } else { "" };
+        let disk = if self.tools { tools::DISK } else { "" };
         format!(
             "name=\"{name}\"\n\
              type=\"{kind}\"\n\
@@ -234,7 +274,8 @@ impl Guest {
              extra=\"console=hvc0 loglevel=4{own}{words}\"\n\
              on_poweroff=\"destroy\"\n\
              on_reboot=\"destroy\"\n\
-             on_crash=\"destroy\"\n"
+             on_crash=\"destroy\"\n\
+             {vif}{disk}"
         )
     }
 }
@@ -243,7 +284,6 @@ impl Guest {
 #[derive(Clone, Debug)]
 pub struct Host {
     pub(crate) guests: Vec<Guest>,
-    pub(crate) modules: Vec<String>,
     pub(crate) label: String,
     pub(crate) limit: Duration,
     pub(crate) accel: String,
@@ -253,6 +293,8 @@ pub struct Host {
     pub(crate) xen_words: String,
     pub(crate) dom0_words: String,
     pub(crate) files: Vec<(PathBuf, String)>,
+    pub(crate) dom0_modules: Vec<String>,
+    pub(crate) dom0_kernel_modules: Vec<String>,
     pub(crate) tell: Option<fn(&str, Duration)>,
 }
 
@@ -261,7 +303,6 @@ impl Host {
     pub fn new(label: &str) -> Self {
         Self {
             guests: Vec::new(),
-            modules: Vec::new(),
             label: label.into(),
             limit: Duration::from_secs(300),
             accel: "tcg".into(),
@@ -271,20 +312,77 @@ impl Host {
             xen_words: String::new(),
             dom0_words: String::new(),
             files: Vec::new(),
+            dom0_modules: Vec::new(),
+            dom0_kernel_modules: Vec::new(),
             tell: None,
         }
     }
 
     /// With this guest too.
-    pub fn guest(mut self, guest: Guest) -> Self {
+    pub fn guest(mut self, mut guest: Guest) -> Self {
+        if guest.network {
+            let word = network::word(self.guests.len() + 1);
+            guest = guest.cmdline(&word);
+        }
+        if guest.tools {
+            guest = guest.cmdline(tools::WORD);
+        }
         self.guests.push(guest);
         self
     }
 
-    /// dom0 has `build/stock/<name>.ko` at hand, not loaded.
-    pub fn module(mut self, name: &str) -> Self {
-        self.modules.push(name.into());
+    /// dom0 has `build/stock/<name>.ko` at hand as `/modules/<name>.ko`, not loaded.
+    pub fn dom0_module(mut self, name: &str) -> Self {
+        self.dom0_modules.push(name.into());
         self
+    }
+
+    /// dom0 starts with this module of the kernel's own, and what it needs.
+    pub fn dom0_kernel_module(mut self, name: &str) -> Self {
+        self.dom0_kernel_modules.push(name.into());
+        self
+    }
+
+    /// The address of dom0 or of a guest on dom0's bridge.
+    pub fn address(&self, name: &str) -> Option<String> {
+        if name == DOM0 {
+            return Some(network::address(0));
+        }
+        let at = self.guests.iter().position(|guest| guest.name == name)?;
+        self.guests[at].network.then(|| network::address(at + 1))
+    }
+
+    /// Whether any guest has a network interface.
+    pub(crate) fn has_network(&self) -> bool {
+        self.guests.iter().any(|guest| guest.network)
+    }
+
+    /// Whether any guest has more programs; dom0 has them then, too.
+    pub(crate) fn has_tools(&self) -> bool {
+        self.guests.iter().any(|guest| guest.tools)
+    }
+
+    /// Modules of the kernel's own that dom0 starts with, on top of what it always needs.
+    pub(crate) fn more_dom0_modules(&self) -> Vec<&str> {
+        let network = self.has_network().then_some(network::BACK_MODULES);
+        let tools = self.has_tools().then_some(tools::BACK_MODULE);
+        let asked = self.dom0_kernel_modules.iter().map(String::as_str);
+        asked
+            .chain(network.into_iter().flatten())
+            .chain(tools)
+            .collect()
+    }
+
+    /// More words for dom0's kernel's command line.
+    pub(crate) fn all_dom0_words(&self) -> String {
+        let mut words = self.dom0_words.clone();
+        if self.has_network() {
+            words += &format!(" {}", network::word(0));
+        }
+        if self.has_tools() {
+            words += &format!(" {}", tools::WORD);
+        }
+        words
     }
 
     /// Everything is killed that long after the start.
@@ -387,6 +485,31 @@ mod tests {
                 .contains("loglevel=4 pty.legacy_count=0 x=y\"\n")
         );
         assert!(!Guest::pv("a").config().contains("pty.legacy_count"));
+    }
+
+    #[test]
+    fn addresses_go_by_the_order_of_guests() {
+        let host = Host::new("a").guest(Guest::pv("a"));
+        let host = host.guest(Guest::pvh("b").network().tools().processors("2"));
+        assert_eq!(host.address("dom0").as_deref(), Some("10.0.0.1"));
+        assert_eq!(host.address("a"), None);
+        assert_eq!(host.address("b").as_deref(), Some("10.0.0.3"));
+        let text = host.guests[1].config();
+        assert!(
+            text.contains(" bed.address=10.0.0.3/24 bed.tools\""),
+            "{text}"
+        );
+        assert!(text.contains("cpus=\"2\"\n"), "{text}");
+        assert!(
+            text.contains("\nvif=") && text.contains("\ndisk="),
+            "{text}"
+        );
+        let plain = host.guests[0].config();
+        assert!(
+            !plain.contains("vif=") && !plain.contains("disk="),
+            "{plain}"
+        );
+        assert!(host.all_dom0_words().contains("bed.address=10.0.0.1/24"));
     }
 
     #[test]

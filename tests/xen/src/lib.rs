@@ -19,6 +19,7 @@ pub mod guard;
 mod kernel;
 mod link;
 mod machine;
+mod network;
 pub mod pages;
 mod payload;
 pub mod place;
@@ -26,6 +27,7 @@ pub mod problems;
 mod qemu;
 mod ramdisk;
 mod state;
+pub mod tools;
 mod xentop;
 
 pub use bed::Bed;

@@ -3,11 +3,12 @@
 
 use crate::describe::{Flavour, Guest, Host};
 use crate::kernel::Kernel;
-use crate::place;
 use crate::ramdisk::Ramdisk;
+use crate::{network, place, tools};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// What dom0 cannot do without.
@@ -20,6 +21,8 @@ const DOM0_MODULES: [&str; 7] = [
     "xen_gntdev",
     "xenfs",
 ];
+/// What the disk for dom0 has.
+const FOLDERS: [&str; 4] = ["kernels", "guests", "modules", "scripts"];
 const BUSYBOX: &str = "/bin/busybox";
 
 /// Files QEMU is started with.
@@ -35,9 +38,8 @@ pub struct Files {
 /// Makes the files of a run below `folder`.
 pub fn make(host: &Host, folder: &Path) -> Result<Files> {
     let tree = folder.join("payload");
-    let (kernels, guests) = (tree.join("kernels"), tree.join("guests"));
-    let modules = tree.join("modules");
-    for folder in [&kernels, &guests, &modules] {
+    let [kernels, guests, modules, scripts] = FOLDERS.map(|name| tree.join(name));
+    for folder in [&kernels, &guests, &modules, &scripts] {
         fs::create_dir_all(folder)?;
     }
     let agent = place::agent()?;
@@ -57,9 +59,14 @@ pub fn make(host: &Host, folder: &Path) -> Result<Files> {
         fs::write(guests.join(format!("{}.img", guest.name)), disk)?;
         fs::write(guests.join(format!("{}.cfg", guest.name)), guest.config())?;
     }
-    for name in &host.modules {
-        let file = place::module(Flavour::Stock, name)?;
-        fs::copy(file, modules.join(format!("{name}.ko")))?;
+    for name in &host.dom0_modules {
+        let file = modules.join(format!("{name}.ko"));
+        fs::copy(place::module(Flavour::Stock, name)?, file)?;
+    }
+    for (name, text) in [("vif", network::SCRIPT), ("block", tools::SCRIPT)] {
+        let path = scripts.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
     fs::copy(&agent, tree.join("agent"))?;
     fs::write(tree.join("shellrc"), include_str!("shellrc"))?;
@@ -69,7 +76,8 @@ pub fn make(host: &Host, folder: &Path) -> Result<Files> {
     let stock = &opened[&Flavour::Stock];
     let dom0_ramdisk = folder.join("dom0.img");
     let mut disk = Ramdisk::with_agent(&agent)?;
-    disk.modules(&stock.modules(&DOM0_MODULES)?)?;
+    let more = host.more_dom0_modules();
+    disk.modules(&stock.modules(&[&DOM0_MODULES, &more[..]].concat())?)?;
     fs::write(&dom0_ramdisk, disk.finish()?)?;
     let payload = folder.join("payload.ext4");
     make_image(&tree, &payload)?;
@@ -90,8 +98,7 @@ fn guest_ramdisk(guest: &Guest, kernel: &Kernel, agent: &Path) -> Result<Vec<u8>
         let file = place::module(guest.flavour, name)?;
         loaded.push((name.clone(), fs::read(file)?));
     }
-    let names: Vec<&str> = guest.kernel_modules.iter().map(String::as_str).collect();
-    loaded.extend(kernel.modules(&names)?);
+    loaded.extend(kernel.modules(&guest.all_kernel_modules())?);
     disk.modules(&loaded)?;
     for name in &guest.modules {
         let module = place::module(guest.flavour, name)?;
@@ -121,12 +128,7 @@ fn copy_once(from: &Path, to: &Path) -> Result<()> {
 
 fn make_image(tree: &Path, image: &Path) -> Result<()> {
     let mut bytes = 0;
-    for folder in [
-        tree.to_path_buf(),
-        tree.join("kernels"),
-        tree.join("guests"),
-        tree.join("modules"),
-    ] {
+    for folder in ["."].into_iter().chain(FOLDERS).map(|name| tree.join(name)) {
         for entry in fs::read_dir(folder)? {
             bytes += entry?.metadata()?.len();
         }

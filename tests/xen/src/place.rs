@@ -60,6 +60,11 @@ pub fn dom0_image() -> Result<PathBuf> {
     given("XENOXIDE_DOM0")
 }
 
+/// Programs for guests, and what ours are made with.
+pub fn tools() -> Result<PathBuf> {
+    given("XENOXIDE_TOOLS")
+}
+
 /// The hypervisor, unpacked.
 pub fn xen() -> Result<PathBuf> {
     given("XENOXIDE_XEN")

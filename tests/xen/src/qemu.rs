@@ -4,7 +4,7 @@
 use crate::describe::Host;
 use crate::guard;
 use crate::payload::Files;
-use crate::place;
+use crate::{place, tools};
 use agent::message::PORT;
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -34,7 +34,12 @@ impl Qemu {
             xen_words(host),
         ]);
         words.extend(["-initrd".into(), modules(host, files)?]);
-        for image in [&place::dom0_image()?, &files.payload] {
+        let tools = host.has_tools().then(tools::image).transpose()?;
+        // dom0 knows them as vda, vdb and, if it is there, vdc.
+        for image in [&place::dom0_image()?, &files.payload]
+            .into_iter()
+            .chain(&tools)
+        {
             let drive = format!("file={},if=virtio,format=raw,snapshot=on", text(image)?);
             words.extend(["-drive".into(), drive]);
         }
@@ -123,7 +128,7 @@ fn modules(host: &Host, files: &Files) -> Result<String> {
     let shell = if host.shell { " bed.shell" } else { "" };
     let words = format!(
         "console=hvc0 loglevel=4 panic=-1 rodata=off bed.dom0{shell}{}",
-        host.dom0_words.replace(',', ",,")
+        host.all_dom0_words().replace(',', ",,")
     );
     Ok(format!(
         "{} {words},{}",

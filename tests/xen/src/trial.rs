@@ -40,6 +40,12 @@ pub struct Arguments {
     /// Load this module of the kernel's own before, with what it needs.
     #[arg(long)]
     kernel_module: Vec<String>,
+    /// Give it a network interface.
+    #[arg(long)]
+    network: bool,
+    /// Give it, and dom0, more programs below /tools.
+    #[arg(long)]
+    tools: bool,
     /// Run this in the guest's shell.
     #[arg(long)]
     exec: Vec<String>,
@@ -99,6 +105,12 @@ fn describe(arguments: &Arguments, kind: &str) -> Result<Guest> {
     guest = guest.cmdline(&arguments.cmdline);
     if let Some(mib) = arguments.maxmem {
         guest = guest.maxmem_mib(mib);
+    }
+    if arguments.network {
+        guest = guest.network();
+    }
+    if arguments.tools {
+        guest = guest.tools();
     }
     for module in &arguments.kernel_module {
         guest = guest.kernel_module(module);

@@ -3,7 +3,7 @@
 
 use crate::channel::Sender;
 use crate::relay::Relay;
-use crate::{guest, init, kmsg, requests};
+use crate::{guest, init, kmsg, outfit, requests};
 use agent::frame;
 use agent::message::{CHANNEL_END, DOM0, PORT, Request};
 use anyhow::{Context, Result, bail};
@@ -26,6 +26,7 @@ pub fn serve() -> Result<()> {
     let kernel = sender.clone();
     thread::spawn(move || kmsg::stream(&kernel));
     start_xen()?;
+    outfit::dom0()?;
     let relay = Arc::new(Relay::new(lines, sender.clone()));
     if init::has_word("bed.shell") {
         thread::spawn(shell);

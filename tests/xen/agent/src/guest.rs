@@ -2,7 +2,7 @@
 //! The agent in a guest: its channel is the Xen console.
 
 use crate::channel::Sender;
-use crate::{init, kmsg, requests};
+use crate::{init, kmsg, outfit, requests};
 use agent::frame;
 use agent::message::{Message, Request};
 use anyhow::{Context, Result, bail};
@@ -15,6 +15,7 @@ const CONSOLE: &str = "/dev/hvc0";
 
 /// Answers requests until the machine ends.
 pub fn serve() -> Result<()> {
+    outfit::guest()?;
     if init::has_word("bed.shell") {
         return shell();
     }

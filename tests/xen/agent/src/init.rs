@@ -72,11 +72,25 @@ pub fn insmod(path: &str, params: &str) -> Result<()> {
 
 /// Whether the kernel's command line has this word.
 pub fn has_word(word: &str) -> bool {
+    words().iter().any(|known| known == word)
+}
+
+/// What stands behind `name` and `=` on the kernel's command line.
+pub fn value_of(name: &str) -> Option<String> {
+    let words = words();
+    let mut values = words.iter().filter_map(|word| word.split_once('='));
+    values
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value.into())
+}
+
+fn words() -> Vec<String> {
     let line = fs::read_to_string("/proc/cmdline").or_else(|_| {
         mount_at("proc", "/proc", "proc").map_err(std::io::Error::other)?;
         fs::read_to_string("/proc/cmdline")
     });
-    line.is_ok_and(|line| line.split_whitespace().any(|known| known == word))
+    let line = line.unwrap_or_default();
+    line.split_whitespace().map(String::from).collect()
 }
 
 /// Runs the agent proper as a child, so that PID 1 does nothing but collect orphans.

@@ -7,6 +7,7 @@ mod early;
 mod guest;
 mod init;
 mod kmsg;
+mod outfit;
 mod relay;
 mod requests;
 mod stream;

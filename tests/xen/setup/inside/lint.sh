@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # lint.sh: what can be checked without building the modules
 set -eu
-shellcheck -x -a .ci/run tests/xen/setup/main.sh tests/xen/setup/install.sh tests/xen/setup/inside/*.sh
+shellcheck -x -a .ci/run tests/xen/setup/main.sh tests/xen/setup/install.sh tests/xen/setup/inside/*.sh \
+	tests/xen/src/scripts/*
 find rust balloon xensock tests/kunit -name '*.rs' -exec rustfmt --check --edition 2021 \
 	--config-path /linux/7.2/source/.rustfmt.toml {} +
 cd tests
