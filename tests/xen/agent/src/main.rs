@@ -7,6 +7,7 @@ mod early;
 mod guest;
 mod init;
 mod kmsg;
+mod load;
 mod outfit;
 mod relay;
 mod requests;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Some("serve-dom0") => dom0::serve(),
         Some("serve-guest") => guest::serve(),
         Some("stream") => stream::run(std::env::args().skip(2)),
+        Some("load") => return load(),
         // The kernel passes what it does not know of its command line on to /init.
         _ if init::has_word("bed.dom0") => early::switch_to_dom0(),
         _ => init::prepare_guest().and_then(|()| init::supervise("serve-guest")),
@@ -30,6 +32,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             init::last_words(&format!("agent: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A program like any other: what goes wrong there is not the machine's end.
+fn load() -> ExitCode {
+    match load::run(std::env::args().skip(2)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error:#}");
             ExitCode::FAILURE
         }
     }

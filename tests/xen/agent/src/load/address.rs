@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Where to connect or listen.
+
+use anyhow::{Context, Result, bail};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::net::SocketAddr;
+
+/// So many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A family, a type and an address.
+pub struct Address {
+    domain: Domain,
+    kind: Type,
+    name: SockAddr,
+}
+
+/// Reads an address: see `load`.
+pub fn parse(text: &str) -> Result<Address> {
+    let (scheme, rest) = text.split_once(':').context("an address has a scheme")?;
+    let vsock = || -> Result<SockAddr> {
+        let (cid, port) = rest.split_once(':').context("no port")?;
+        Ok(SockAddr::vsock(cid.parse()?, port.parse()?))
+    };
+    let (domain, kind, name) = match scheme {
+        "vsock" => (Domain::VSOCK, Type::STREAM, vsock()?),
+        "seqpacket" => (Domain::VSOCK, Type::SEQPACKET, vsock()?),
+        "tcp" => {
+            let address: SocketAddr = rest.parse()?;
+            (Domain::IPV4, Type::STREAM, address.into())
+        }
+        "unix" => (Domain::UNIX, Type::STREAM, SockAddr::unix(rest)?),
+        _ => bail!("no family {scheme}"),
+    };
+    Ok(Address { domain, kind, name })
+}
+
+impl Address {
+    fn socket(&self) -> Result<Socket> {
+        Ok(Socket::new(self.domain, self.kind, None)?)
+    }
+
+    pub fn connect(&self) -> Result<Socket> {
+        let socket = self.socket()?;
+        socket.connect(&self.name).context("connect")?;
+        self.prepare(&socket)?;
+        Ok(socket)
+    }
+
+    pub fn listen(&self) -> Result<Socket> {
+        let socket = self.socket()?;
+        if self.domain == Domain::IPV4 {
+            socket.set_reuse_address(true)?;
+        }
+        socket.bind(&self.name).context("bind")?;
+        socket.listen(BACKLOG).context("listen")?;
+        Ok(socket)
+    }
+
+    /// For either end: what is written is to leave at once.
+    pub fn prepare(&self, socket: &Socket) -> Result<()> {
+        if self.domain == Domain::IPV4 {
+            socket.set_tcp_nodelay(true)?;
+        }
+        Ok(())
+    }
+}
