@@ -152,6 +152,15 @@ impl<'a> Machine<'a> {
         &self.name
     }
 
+    /// Where the agent's program is, with what it can do besides.
+    pub fn agent(&self) -> &'static str {
+        if self.name == DOM0 {
+            "/bed/agent"
+        } else {
+            "/init"
+        }
+    }
+
     /// Runs a program to its end; a status other than 0 is no error here.
     pub fn run(&self, argv: &[&str]) -> Result<Output> {
         self.exec(&Program::new(argv))

@@ -9,6 +9,7 @@ mod pressure;
 mod sight;
 mod sleep;
 mod trace;
+pub mod xensock;
 
 use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;

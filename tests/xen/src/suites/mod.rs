@@ -5,6 +5,7 @@ mod guests;
 mod host;
 mod kunit;
 mod next;
+mod vsock;
 
 use crate::report::{Report, Suite, Verdict};
 use crate::scenarios;
@@ -48,12 +49,15 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             Box::new(|suite| guests::run(suite, &chosen, &alone, accel)),
         ));
     }
+    if is_wanted("vsock", filter) {
+        suites.push(("vsock", Box::new(|suite| vsock::run(suite, accel))));
+    }
     if suites.is_empty() {
         let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
         let names = scenarios::all().map(|scenario| scenario.name);
         let names: Vec<&str> = names.chain(alone).collect();
         bail!(
-            "no test's name begins with {filter:?}; there are host, next, kunit, kasan, {}",
+            "no test's name begins with {filter:?}; there are host, next, kunit, kasan, vsock, {}",
             names.join(", ")
         );
     }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Sockets between domains: the kernel tree's own tests, programs that people have, and what can happen to a
+//! peer.
+
+mod kernel;
+mod load;
+mod programs;
+
+use crate::report::Verdict;
+use anyhow::{Context, Result, ensure};
+use bed::{Bed, Machine, tools};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(100);
+const CID_LOCAL: u32 = 1;
+const CID_HOST: u32 = 2;
+const DOM0: &str = "dom0";
+const SIGTERM: i32 = 15;
+
+/// A machine, and what the other end calls it.
+#[derive(Clone)]
+pub struct End<'a> {
+    machine: Machine<'a>,
+    address: String,
+    local: bool,
+}
+
+/// The side that listens and the side that connects.
+#[derive(Clone)]
+pub struct Ends<'a> {
+    bed: &'a Bed,
+    server: End<'a>,
+    client: End<'a>,
+}
+
+/// What comes of one scenario: a case or several.
+pub type Cases = Vec<(String, Verdict)>;
+
+/// A scenario.
+pub struct Scenario {
+    /// Begins with `xensock_`.
+    pub name: &'static str,
+    run: Run,
+}
+
+enum Run {
+    One(fn(&Ends<'_>) -> Result<()>),
+    Many(fn(&Ends<'_>) -> Result<Cases>),
+}
+
+/// For any two ends.
+pub const BETWEEN_ENDS: [Scenario; 8] = [
+    many("xensock_kernel_tests", kernel::run),
+    one("xensock_socat", programs::socat),
+    one("xensock_ncat", programs::ncat),
+    one("xensock_http", programs::http),
+    one("xensock_ssh", programs::ssh),
+    one("xensock_stream", load::stream),
+    one("xensock_seqpacket", load::seqpacket),
+    one("xensock_thousand", load::thousand),
+];
+
+const fn one(name: &'static str, run: fn(&Ends<'_>) -> Result<()>) -> Scenario {
+    let run = Run::One(run);
+    Scenario { name, run }
+}
+
+const fn many(name: &'static str, run: fn(&Ends<'_>) -> Result<Cases>) -> Scenario {
+    let run = Run::Many(run);
+    Scenario { name, run }
+}
+
+impl Scenario {
+    /// Runs it; answers its cases by name.
+    pub fn run(&self, ends: &Ends<'_>) -> Cases {
+        let whole = format!("{} {ends}", self.name);
+        match self.run {
+            Run::One(run) => vec![(whole, Verdict::from(run(ends)))],
+            Run::Many(run) => match run(ends) {
+                Ok(cases) => {
+                    let cases = cases.into_iter();
+                    let named = cases.map(|(name, verdict)| (format!("{whole}: {name}"), verdict));
+                    named.collect()
+                }
+                Err(error) => vec![(whole, Verdict::from(Err(error)))],
+            },
+        }
+    }
+}
+
+impl<'a> Ends<'a> {
+    /// One machine that talks to itself, by the kernel's own loopback.
+    pub fn loopback(bed: &'a Bed, name: &str) -> Result<Self> {
+        let end = End {
+            machine: bed.guest(name)?,
+            address: "127.0.0.1".into(),
+            local: true,
+        };
+        Ok(Self {
+            bed,
+            server: end.clone(),
+            client: end,
+        })
+    }
+}
+
+impl std::fmt::Display for Ends<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}->{}",
+            self.client.machine.name(),
+            self.server.machine.name()
+        )
+    }
+}
+
+impl Ends<'_> {
+    /// What the client calls the server, and the server the client. A domain that was restored has another
+    /// one than before.
+    fn cid(&self, end: &End<'_>) -> Result<u32> {
+        match end.machine.name() {
+            _ if end.local => Ok(CID_LOCAL),
+            DOM0 => Ok(CID_HOST),
+            name => Ok(self.bed.domid(name)? + CID_HOST),
+        }
+    }
+
+    fn server_cid(&self) -> Result<u32> {
+        self.cid(&self.server)
+    }
+}
+
+impl End<'_> {
+    /// Starts a program below `/tools`, its output in a file; it ends with what is answered.
+    fn start(&self, argv: &[&str]) -> Result<Started<'_>> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let output = format!("/tmp/output-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let pid = self.machine.spawn(&tools::command(argv), &output)?;
+        Ok(Started {
+            machine: &self.machine,
+            pid,
+            output,
+        })
+    }
+
+    /// Runs a program below `/tools` to its end, which has to be a good one; answers its output.
+    fn run(&self, argv: &[&str]) -> Result<String> {
+        let output = self.machine.run(&tools::command(argv))?.ok()?;
+        Ok(output.stdout)
+    }
+
+    /// Runs a line of shell below `/tools` likewise.
+    fn shell(&self, line: &str) -> Result<String> {
+        self.run(&["sh", "-ec", line])
+    }
+
+    /// Starts a program likewise, and waits until it listens on a port of AF_VSOCK, as `ss` sees it.
+    fn listen(&self, argv: &[&str], port: u32) -> Result<Started<'_>> {
+        let started = self.start(argv)?;
+        let wanted = format!(":{port}");
+        let listens = || {
+            let text = self.run(&["ss", "--vsock", "--listening", "--no-header"])?;
+            let mut words = text.split_whitespace();
+            Ok(words.any(|word| word.ends_with(&wanted)))
+        };
+        let waited = wait_until(&format!("listener on {port}"), listens);
+        waited.with_context(|| format!("{argv:?}: {}", started.output().unwrap_or_default()))?;
+        Ok(started)
+    }
+}
+
+/// A program that runs until this is dropped.
+pub struct Started<'a> {
+    machine: &'a Machine<'a>,
+    pid: i32,
+    output: String,
+}
+
+impl Started<'_> {
+    fn output(&self) -> Result<String> {
+        self.machine.read(&self.output)
+    }
+
+    fn wait_for_word(&self, word: &str) -> Result<()> {
+        wait_until(&format!("{word:?} in {}", self.output), || {
+            Ok(self.output()?.contains(word))
+        })
+    }
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        // It may have ended by itself, or its machine with it.
+        let _ = self.machine.kill(self.pid, SIGTERM);
+    }
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !done()? {
+        ensure!(
+            start.elapsed() < LIMIT,
+            "not within {} s: {what}",
+            LIMIT.as_secs()
+        );
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
