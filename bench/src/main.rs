@@ -4,8 +4,9 @@
 mod balloon;
 mod metric;
 mod plot;
+mod xensock;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bed::place;
 use clap::{Parser, ValueEnum};
 use std::io::Write;
@@ -25,13 +26,18 @@ struct Arguments {
     rounds: Option<u16>,
     /// Only these metrics; may be given several times.
     #[arg(long)]
-    only: Vec<balloon::Group>,
+    only: Vec<String>,
+    /// Sockets: what ours is compared with, without ours. Prints, and writes no files.
+    #[arg(long)]
+    peers: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Bench {
     /// Memory taken and given.
     Balloon,
+    /// Sockets between guests.
+    Xensock,
 }
 
 fn main() -> ExitCode {
@@ -46,17 +52,35 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments = Arguments::parse();
-    let options = balloon::Options {
-        accel: arguments.accel,
-        rounds: arguments.rounds.map(usize::from),
-        only: arguments.only,
+    let (accel, rounds) = (arguments.accel, arguments.rounds.map(usize::from));
+    let (name, metrics, failures) = match arguments.name {
+        Bench::Balloon => {
+            let only = groups(&arguments.only)?;
+            let options = balloon::Options {
+                accel,
+                rounds,
+                only,
+            };
+            let report = balloon::run(&options);
+            ("balloon", report.metrics, report.failures)
+        }
+        Bench::Xensock => {
+            let (only, peers) = (groups(&arguments.only)?, arguments.peers);
+            let options = xensock::Options {
+                accel,
+                rounds,
+                only,
+                peers,
+            };
+            ("xensock", xensock::run(&options)?, Vec::new())
+        }
     };
-    let (name, report) = match arguments.name {
-        Bench::Balloon => ("balloon", balloon::run(&options)),
-    };
-    let metrics = report.metrics;
-    for failure in &report.failures {
+    for failure in &failures {
         eprintln!("bench: {failure:#}");
+    }
+    if metrics.is_empty() {
+        ensure!(failures.is_empty(), "no metric was measured");
+        return Ok(());
     }
     let folder = place::clone_path("build/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -70,7 +94,20 @@ fn run() -> Result<()> {
     file.write_all(b"\n")?;
     file.persist(&json)?;
     let picture = folder.join(format!("{name}.svg"));
-    plot::draw(&picture, &format!("{name}: ours / its peer"), &metrics)?;
+    let title = format!("{name}: ours beside its peer");
+    match arguments.name {
+        Bench::Balloon => plot::draw(&picture, &title, &metrics)?,
+        Bench::Xensock => {
+            let (curves, rows): (Vec<_>, Vec<_>) = metrics
+                .iter()
+                .cloned()
+                .partition(|metric| metric.metric.contains('@'));
+            xensock::draw(&folder.join("xensock-curves.svg"), &curves)?;
+            if !rows.is_empty() {
+                plot::draw(&picture, &title, &rows)?;
+            }
+        }
+    }
     for metric in &metrics {
         println!("{}", metric.line());
     }
@@ -79,6 +116,13 @@ fn run() -> Result<()> {
         place::for_people(&json),
         place::for_people(&picture)
     );
-    ensure!(report.failures.is_empty(), "some metrics are missing");
+    ensure!(failures.is_empty(), "some metrics are missing");
     Ok(())
+}
+
+/// The groups of these names.
+fn groups<T: ValueEnum>(names: &[String]) -> Result<Vec<T>> {
+    let group =
+        |name: &String| T::from_str(name, false).map_err(|error| anyhow!("--only: {error}"));
+    names.iter().map(group).collect()
 }

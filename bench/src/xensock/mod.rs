@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Sockets between two guests, beside what else carries bytes there: TCP over dom0's bridge, libxenvchan; and
+//! beside AF_UNIX within one guest. Every round runs each of them once, in the same boot.
+
+mod connects;
+mod curves;
+mod idle;
+mod latency;
+mod pair;
+mod picture;
+mod streams;
+
+use crate::metric::Metric;
+use anyhow::{Context, Result};
+use bed::place;
+use pair::{Pair, Way};
+
+pub use picture::draw;
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    /// MiB/s in writes of 64 KiB, and events.
+    Streams,
+    /// Round trips of 64 bytes.
+    Latency,
+    /// Connections one after the other.
+    Connects,
+    /// Memory of sockets that nothing is done with.
+    Idle,
+    /// MiB/s by the size of writes and by the number of sockets.
+    Curves,
+}
+
+/// What to measure, and how.
+pub struct Options {
+    /// QEMU's accelerator.
+    pub accel: String,
+    /// Rounds, instead of each group's own number.
+    pub rounds: Option<usize>,
+    /// Only these, or all if there are none.
+    pub only: Vec<Group>,
+    /// Without ours: its peers only.
+    pub peers: bool,
+}
+
+type Measure = fn(&Pair) -> Result<Vec<Metric>>;
+
+const GROUPS: [(Group, Measure); 5] = [
+    (Group::Streams, streams::measure),
+    (Group::Latency, latency::measure),
+    (Group::Connects, connects::measure),
+    (Group::Idle, idle::measure),
+    (Group::Curves, curves::measure),
+];
+
+/// Boots a pair of PV guests, then one of PVH guests, and measures there.
+pub fn run(options: &Options) -> Result<Vec<Metric>> {
+    let mut metrics = Vec::new();
+    for kind in [bed::Kind::Pv, bed::Kind::Pvh] {
+        println!("{kind}: booting");
+        let pair = Pair::boot(kind, options)?;
+        for (group, measure) in GROUPS {
+            if options.only.is_empty() || options.only.contains(&group) {
+                let found = measure(&pair).with_context(|| format!("{kind}: {group:?}"))?;
+                metrics.extend(found);
+            }
+        }
+        pair.power_off();
+    }
+    Ok(metrics)
+}
+
+/// Figures of each way, in rounds.
+struct Runs<T> {
+    ways: Vec<(Way, Vec<T>)>,
+}
+
+impl<T> Runs<T> {
+    /// One metric for each peer that ours was run beside; without ours there are none.
+    fn metrics(
+        &self,
+        figure: impl Fn(&T) -> f64,
+        make: impl Fn(&str, &[(f64, f64)]) -> Metric,
+    ) -> Vec<Metric> {
+        let ours = self.ways.iter().find(|(way, _)| *way == Way::Ours);
+        let Some((_, ours)) = ours else {
+            return Vec::new();
+        };
+        let peers = self.ways.iter().filter(|(way, _)| *way != Way::Ours);
+        let metrics = peers.map(|(way, theirs)| {
+            let pairs = ours.iter().zip(theirs);
+            let pairs: Vec<_> = pairs
+                .map(|(ours, peer)| (figure(ours), figure(peer)))
+                .collect();
+            make(way.name(), &pairs)
+        });
+        metrics.collect()
+    }
+}
+
+/// The program for libxenvchan, made when it is needed.
+fn compile_vchan() -> Result<std::path::PathBuf> {
+    let folder = place::clone_path("build/client");
+    std::fs::create_dir_all(&folder)?;
+    let (program, sdk) = (folder.join("vchan"), place::tools()?.join("sdk"));
+    let source = place::clone_path("tests/xen/client/vchan.c");
+    let include = format!("-I{}", sdk.join("include").display());
+    let libraries = format!("-L{}", sdk.join("lib").display());
+    let mut words: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s", "-o"]
+        .map(String::from)
+        .into();
+    words.push(program.display().to_string());
+    words.extend([include, source.display().to_string(), libraries]);
+    let names = ["vchan", "store", "evtchn", "gnttab", "toollog", "toolcore"];
+    words.extend(names.map(|name| format!("-lxen{name}")));
+    duct::cmd("gcc", words).run().context("compile vchan.c")?;
+    Ok(program)
+}
