@@ -6,6 +6,7 @@ mod host;
 mod kunit;
 mod next;
 mod vsock;
+mod xensock;
 
 use crate::report::{Report, Suite, Verdict};
 use crate::scenarios;
@@ -52,10 +53,18 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
     if is_wanted("vsock", filter) {
         suites.push(("vsock", Box::new(|suite| vsock::run(suite, accel))));
     }
+    let sockets = xensock::chosen(filter);
+    if !sockets.is_empty() {
+        let run = move |suite: &Suite| xensock::run(suite, &sockets, accel);
+        suites.push(("xensock", Box::new(run)));
+    }
     if suites.is_empty() {
         let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
         let names = scenarios::all().map(|scenario| scenario.name);
-        let names: Vec<&str> = names.chain(alone).collect();
+        let sockets = xensock::chosen("")
+            .into_iter()
+            .map(|scenario| scenario.name);
+        let names: Vec<&str> = names.chain(alone).chain(sockets).collect();
         bail!(
             "no test's name begins with {filter:?}; there are host, next, kunit, kasan, vsock, {}",
             names.join(", ")

@@ -2,6 +2,7 @@
 //! Sockets between domains: the kernel tree's own tests, programs that people have, and what can happen to a
 //! peer.
 
+mod fate;
 mod kernel;
 mod load;
 mod programs;
@@ -62,6 +63,13 @@ pub const BETWEEN_ENDS: [Scenario; 8] = [
     one("xensock_thousand", load::thousand),
 ];
 
+/// For a server that may come to its end.
+pub const FATES: [Scenario; 3] = [
+    one("xensock_destroyed", fate::destroyed),
+    one("xensock_paused", fate::paused),
+    one("xensock_restored", fate::restored),
+];
+
 const fn one(name: &'static str, run: fn(&Ends<'_>) -> Result<()>) -> Scenario {
     let run = Run::One(run);
     Scenario { name, run }
@@ -91,6 +99,47 @@ impl Scenario {
 }
 
 impl<'a> Ends<'a> {
+    /// Two domains.
+    pub fn between(bed: &'a Bed, client: &str, server: &str) -> Result<Self> {
+        let end = |name: &str| -> Result<End<'a>> {
+            let machine = match name {
+                DOM0 => bed.dom0(),
+                _ => bed.guest(name)?,
+            };
+            Ok(End {
+                machine,
+                address: bed.address(name)?,
+                local: false,
+            })
+        };
+        Ok(Self {
+            bed,
+            server: end(server)?,
+            client: end(client)?,
+        })
+    }
+
+    /// dom0 cannot come to its end.
+    pub fn can(&self, scenario: &Scenario) -> bool {
+        let is_fate = FATES.iter().any(|fate| fate.name == scenario.name);
+        !is_fate || self.server.machine.name() != DOM0
+    }
+
+    /// Puts both ends back to where scenarios start, whatever the last one has left of them.
+    pub fn revive(&self) -> Result<()> {
+        for end in [&self.server, &self.client] {
+            let (machine, name) = (&end.machine, end.machine.name());
+            if machine.read("/proc/modules").is_err() {
+                ensure!(name != DOM0, "dom0 does not answer");
+                let _ = self.bed.destroy(name);
+                self.bed.create(name)?;
+                self.bed.wait_for_guest(name)?;
+            }
+            end.insmod()?;
+        }
+        Ok(())
+    }
+
     /// One machine that talks to itself, by the kernel's own loopback.
     pub fn loopback(bed: &'a Bed, name: &str) -> Result<Self> {
         let end = End {
@@ -134,6 +183,15 @@ impl Ends<'_> {
 }
 
 impl End<'_> {
+    /// Loads our module if it is not there.
+    fn insmod(&self) -> Result<()> {
+        let modules = self.machine.read("/proc/modules")?;
+        if modules.lines().any(|line| line.starts_with("xensock ")) {
+            return Ok(());
+        }
+        self.machine.insmod("xensock", &[])
+    }
+
     /// Starts a program below `/tools`, its output in a file; it ends with what is answered.
     fn start(&self, argv: &[&str]) -> Result<Started<'_>> {
         static COUNT: AtomicU32 = AtomicU32::new(0);

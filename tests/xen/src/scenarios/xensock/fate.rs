@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What can happen to a peer: it is destroyed, paused, saved and restored.
+
+use super::{Ends, wait_until};
+use anyhow::{Context, Result, ensure};
+use bed::Bed;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+const ECONNRESET: u64 = 104;
+/// A socket whose peer has gone ends within that time.
+const END: Duration = Duration::from_secs(1);
+/// And its domain within that.
+const ZOMBIE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// A socket waits at the client while something ends the server; answers how long after that it ended.
+fn ended_by(ends: &Ends<'_>, act: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let waiting = ends
+        .client
+        .start_load("await", &ends.there("vsock")?, &[])?;
+    waiting.wait_for_word("connected")?;
+    act()?;
+    let start = Instant::now();
+    waiting.wait_for_word("errno")?;
+    let elapsed = start.elapsed();
+    let text = waiting.output()?;
+    let last = text.lines().last().unwrap_or_default();
+    let answer: Value = serde_json::from_str(last).with_context(|| text.clone())?;
+    let errno = answer["errno"].as_u64().with_context(|| text.clone())?;
+    ensure!(
+        [0, ECONNRESET].contains(&errno),
+        "it ended with errno {errno}"
+    );
+    ensure!(elapsed <= END, "it ended after {elapsed:?}");
+    Ok(elapsed)
+}
+
+/// The server's domain is destroyed while a socket is idle and another is full.
+pub fn destroyed(ends: &Ends<'_>) -> Result<()> {
+    let (bed, name) = (ends.bed, ends.server.machine.name());
+    let domid = bed.domid(name)?;
+    // The server ends with its domain.
+    std::mem::forget(ends.server.serve("vsock")?);
+    let there = ends.there("vsock")?;
+    let full = ends
+        .client
+        .start_load("stream", &there, &["65536", "60000ms", "1"])?;
+    let elapsed = ended_by(ends, || bed.destroy(name))?;
+    println!("# {ends}: a socket ended {elapsed:?} after its peer");
+    full.wait_for_word("load: write")?;
+    let start = Instant::now();
+    loop {
+        let list = bed.dom0().run(&["xl", "list"])?.ok()?.stdout;
+        let zombie = list.lines().find(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("(null)") || words.next() == Some(&domid.to_string())
+        });
+        let Some(zombie) = zombie else { break };
+        ensure!(start.elapsed() < ZOMBIE, "still there: {zombie}");
+    }
+    let grants = grants_with(bed, domid)?;
+    ensure!(grants.is_empty(), "grants: {grants:?}");
+    bed.create(name)?;
+    bed.wait_for_guest(name)?;
+    ends.server.insmod()?;
+    let _server = ends.server.serve("vsock")?;
+    ends.client
+        .load("connects", &ends.there("vsock")?, &["3"])?;
+    Ok(())
+}
+
+/// Xen's list of grants in use, those with a domain at either end.
+fn grants_with(bed: &Bed, domid: u32) -> Result<Vec<String>> {
+    let known = bed.xen_log().len();
+    bed.dom0().run(&["xl", "debug-keys", "g"])?.ok()?;
+    let told = || bed.xen_log().get(known..).unwrap_or_default().to_string();
+    wait_until("Xen's list of grants", || Ok(told().contains("] done")))?;
+    Ok(grants_in(&told(), domid))
+}
+
+fn grants_in(log: &str, domid: u32) -> Vec<String> {
+    let mut granter = None;
+    let mut found = Vec::new();
+    for line in log.lines() {
+        if let Some((_, rest)) = line.split_once("grant-table for remote d") {
+            granter = rest
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok());
+        }
+        let Some((_, entry)) = line.split_once("[0x") else {
+            continue;
+        };
+        let mapper = entry
+            .split_whitespace()
+            .nth(1)
+            .and_then(|word| word.parse().ok());
+        if granter == Some(domid) || mapper == Some(domid) {
+            found.push(line.to_string());
+        }
+    }
+    found
+}
+
+/// The server stands still for a while in the midst of a stream.
+pub fn paused(ends: &Ends<'_>) -> Result<()> {
+    let name = ends.server.machine.name();
+    let _server = ends.server.serve("vsock")?;
+    let stream = ends.client.start_load(
+        "stream",
+        &ends.there("vsock")?,
+        &["65536", "32MiB", "2", "300"],
+    )?;
+    std::thread::sleep(Duration::from_millis(300));
+    ends.bed.dom0().run(&["xl", "pause", name])?.ok()?;
+    std::thread::sleep(PAUSE);
+    ends.bed.dom0().run(&["xl", "unpause", name])?.ok()?;
+    wait_until("the end of the stream", || {
+        let text = stream.output()?;
+        ensure!(!text.contains("load:"), "{text}");
+        Ok(text.contains("bytes"))
+    })
+}
+
+/// The server is saved, which ends its sockets, and goes on as another domain.
+pub fn restored(ends: &Ends<'_>) -> Result<()> {
+    let (bed, name) = (ends.bed, ends.server.machine.name());
+    let file = format!("/tmp/{name}.save");
+    let _server = ends.server.serve("vsock")?;
+    let before = ends.server_cid()?;
+    let elapsed = ended_by(ends, || bed.save(name, &file).map(drop))?;
+    println!("# {ends}: a socket ended {elapsed:?} after its peer was saved");
+    bed.restore(name, &file)?;
+    bed.dom0().run(&["rm", &file])?.ok()?;
+    ensure!(ends.server_cid()? != before, "the same domain");
+    ends.client
+        .load("connects", &ends.there("vsock")?, &["3"])?;
+    let _client = ends.client.serve("vsock")?;
+    let back = Ends {
+        server: ends.client.clone(),
+        client: ends.server.clone(),
+        ..*ends
+    };
+    back.client
+        .load("connects", &back.there("vsock")?, &["3"])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_found_by_either_end() {
+        let log = "(XEN) gnttab_usage_print_all [ key 'g' pressed\n\
+             (XEN)       -------- active --------       -------- shared --------\n\
+             (XEN) [ref] localdom mfn      pin          localdom gmfn     flags\n\
+             (XEN) grant-table for remote d1 (v1)\n\
+             (XEN)   1 frames (64 max), 0 maptrack frames (1024 max)\n\
+             (XEN) [0x000]      0 0x13cfff 0x00000002          0 0x00ffff 0x19\n\
+             (XEN) [0x010]      7 0x13cfff 0x00000002          7 0x00ffff 0x19\n\
+             (XEN) grant-table for remote d7 (v1)\n\
+             (XEN) [0x001]      1 0x13dfff 0x00000002          1 0x00ffff 0x19\n\
+             (XEN) gnttab_usage_print_all ] done\n";
+        assert_eq!(grants_in(log, 7).len(), 2);
+        assert_eq!(grants_in(log, 1).len(), 3);
+        assert_eq!(grants_in(log, 3).len(), 0);
+    }
+}
