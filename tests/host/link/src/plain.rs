@@ -4,7 +4,7 @@
 
 use crate::link::doorbell::{Bits, WORDS};
 use crate::link::ring::{Fence, Field, Lines};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 
 /// All the fields of a direction's lines.
 pub const FIELDS: [Field; 10] = [

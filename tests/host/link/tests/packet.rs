@@ -2,9 +2,9 @@
 
 //! Packets, with their headers in real bytes.
 
-use socket_link::link::packet::{self, EOR, Header, Packet, footprint, longest};
+use socket_link::link::packet::{self, footprint, longest, Header, Packet, EOR};
 use socket_link::link::ring::{Broken, Consumer, Field, Lines, Producer};
-use socket_link::link::segment::{PAGE, Size};
+use socket_link::link::segment::{Size, PAGE};
 use socket_link::plain::Words;
 
 struct Ring {

@@ -3,7 +3,7 @@
 //! Who may connect where, and how much anybody may have.
 
 use proptest::prelude::*;
-use socket_link::link::policy::{Misread, Peer, Rule, Share, Uuid, Verdict, decide, rules};
+use socket_link::link::policy::{decide, rules, Misread, Peer, Rule, Share, Uuid, Verdict};
 
 const UUID: &str = "3b5d1a7e-52a4-4e2e-9f0a-6f4be2f0f7ad";
 

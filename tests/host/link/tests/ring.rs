@@ -2,9 +2,9 @@
 
 //! The ring, one step at a time.
 
-use socket_link::link::ring::{Broken, Consumer, FIN, Field, GONE, Lines, Producer};
-use socket_link::link::segment::{PAGE, Place, Size};
-use socket_link::plain::{FIELDS, Words};
+use socket_link::link::ring::{Broken, Consumer, Field, Lines, Producer, FIN, GONE};
+use socket_link::link::segment::{Place, Size, PAGE};
+use socket_link::plain::{Words, FIELDS};
 
 const TWO_PAGES: Size = Size::from_order(1).unwrap();
 

@@ -3,7 +3,7 @@
 //! Going over to another segment, one step at a time.
 
 use socket_link::link::ring::{Broken, Consumer, Field, Lines, Producer};
-use socket_link::link::segment::{PAGE, Size};
+use socket_link::link::segment::{Size, PAGE};
 use socket_link::plain::Words;
 
 const TWO_PAGES: Size = Size::from_order(1).unwrap();

@@ -4,7 +4,7 @@
 //! its place, and as long as there is something to do nobody sleeps.
 
 use proptest::prelude::*;
-use socket_link::link::packet::{self, EOR, HEADER, Header};
+use socket_link::link::packet::{self, Header, EOR, HEADER};
 use socket_link::link::ring::{Consumer, Producer};
 use socket_link::link::segment::{Place, Size};
 use socket_link::plain::Words;

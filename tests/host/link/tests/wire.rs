@@ -3,12 +3,12 @@
 //! Messages and the text of a rendezvous, as bytes.
 
 use proptest::prelude::*;
-use socket_link::link::packet::{Header, footprint};
+use socket_link::link::packet::{footprint, Header};
 use socket_link::link::segment::Size;
 use socket_link::link::slots::{Side, Slot};
 use socket_link::link::wire::{
-    Connect, Direction, HEAD_MAX, Malformed, Message, Offer, Path, Reason, Rendezvous, Segments,
-    Socket, parse_path,
+    parse_path, Connect, Direction, Malformed, Message, Offer, Path, Reason, Rendezvous, Segments,
+    Socket, HEAD_MAX,
 };
 
 fn slot() -> impl Strategy<Value = Slot> {
