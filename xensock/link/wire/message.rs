@@ -257,6 +257,13 @@ pub enum Message {
         /// Which one.
         slot: Slot,
     },
+    /// Not the opener: the ring that it writes is too small, it wants a segment of this size.
+    Want {
+        /// Which connection.
+        slot: Slot,
+        /// How large.
+        size: Size,
+    },
     /// Opener: another segment for a direction.
     Offer(Offer),
     /// Not the opener: the segment offered is mapped, and the producer may go over to it.
@@ -309,6 +316,7 @@ impl Message {
             Message::Dropped { .. } => 10,
             Message::Datagram { .. } => 11,
             Message::Goodbye => 12,
+            Message::Want { .. } => 13,
         }
     }
 
@@ -321,6 +329,7 @@ impl Message {
             | Message::Refuse { slot, .. }
             | Message::Reset { slot, .. }
             | Message::Released { slot }
+            | Message::Want { slot, .. }
             | Message::Taken { slot, .. }
             | Message::Declined { slot, .. }
             | Message::Dropped { slot, .. } => Some(*slot),
@@ -354,6 +363,7 @@ impl Message {
             Message::Datagram {
                 src_port, dst_port, ..
             } => frame.words(&[src_port, dst_port]),
+            Message::Want { slot, size } => frame.words(&[slot.number(), size.order().into()]),
             Message::Goodbye => (),
         }
         frame.finish(self)
@@ -398,6 +408,10 @@ impl Message {
             },
             11 => return words.datagram(len),
             12 => Message::Goodbye,
+            13 => Message::Want {
+                slot: words.slot()?,
+                size: words.size(Size::MAX_ORDER)?,
+            },
             _ => return Err(Malformed::Kind),
         };
         if words.0.is_empty() && len as usize == head.len() {
