@@ -11,6 +11,7 @@ pub mod oom;
 pub mod pages;
 pub mod param;
 pub mod power;
+pub mod random;
 pub mod shrinker;
 pub mod timing;
 pub mod uapi;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What happens when an event comes: whoever waits on a ring is woken.
+
+use crate::{
+    link::{
+        doorbell,
+        slots::{
+            Slot,
+            SLOTS, //
+        }, //
+    },
+    linux::{
+        irqlock::IrqLock,
+        work::Worker, //
+    },
+    memory::{
+        BellsAt,
+        Shared, //
+    },
+    new_irq_lock,
+    peer::Peer,
+    vsock::Sock,
+    xen::event::{
+        Handler,
+        Seen, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The bell of the control rings: the last one. No connection has this slot.
+pub(crate) const CONTROL: u32 = SLOTS - 1;
+
+/// Who waits on what, for the handler of a link's event channel.
+#[pin_data]
+pub(crate) struct Bells {
+    /// The peer's bells: it rings them, we answer.
+    bell: BellsAt,
+    #[pin]
+    waiting: IrqLock<KVVec<Option<Sock>>>,
+    /// Who reads the control ring.
+    #[pin]
+    worker: IrqLock<Option<Arc<Worker<Peer>>>>,
+}
+
+impl Bells {
+    /// Nobody waits yet.
+    pub(crate) fn new(region: Arc<Shared>, at: usize) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            bell: BellsAt::new(region, at),
+            waiting <- {
+                let mut waiting = KVVec::with_capacity(SLOTS as usize, GFP_KERNEL)?;
+                for _ in 0..SLOTS {
+                    waiting.push(None, GFP_KERNEL)?;
+                }
+                new_irq_lock!(waiting)
+            },
+            worker <- new_irq_lock!(None),
+        })
+    }
+
+    /// Says who reads the control ring; [`None`] ends a circle of references.
+    pub(crate) fn set_worker(&self, worker: Option<Arc<Worker<Peer>>>) {
+        let before = core::mem::replace(&mut *self.worker.lock(), worker);
+        drop(before);
+    }
+
+    /// Who reads the control ring.
+    pub(crate) fn worker(&self) -> Option<Arc<Worker<Peer>>> {
+        self.worker.lock().clone()
+    }
+
+    /// Makes the worker look.
+    pub(crate) fn kick(&self) {
+        if let Some(worker) = &*self.worker.lock() {
+            worker.kick();
+        }
+    }
+
+    /// Says whose the connection in `slot` is.
+    pub(crate) fn set(&self, slot: Slot, sock: Option<Sock>) {
+        let before = match self.waiting.lock().get_mut(slot.index()) {
+            Some(waiting) => core::mem::replace(waiting, sock),
+            None => None,
+        };
+        // Not under the lock: it may be the last reference.
+        drop(before);
+    }
+
+    /// Whose the connection in `slot` is.
+    pub(crate) fn sock(&self, slot: Slot) -> Option<Sock> {
+        self.waiting.lock().get(slot.index())?.clone()
+    }
+}
+
+impl Handler for Arc<Bells> {
+    fn event(&self) -> Seen {
+        let mut seen = Seen::Nothing;
+        doorbell::answer(&self.bell, |slot| {
+            if slot.number() == CONTROL {
+                self.kick();
+                seen = Seen::Work;
+            } else if let Some(sock) = self.sock(slot) {
+                sock.data_ready();
+                sock.write_space();
+                seen = Seen::Work;
+            }
+        });
+        seen
+    }
+}

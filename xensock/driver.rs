@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All links of this domain, and how they come about.
+
+use crate::{
+    link::wire,
+    linux::work::{
+        Task,
+        Worker, //
+    },
+    peer::Peer,
+    rendezvous::{
+        self,
+        Rendezvous, //
+    },
+    settings::Settings,
+    xen::{
+        domain::DomId,
+        lifecycle::Pausing,
+        store::Watcher, //
+    }, //
+};
+use kernel::{
+    new_mutex,
+    pr_warn_once,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    time::Msecs, //
+};
+
+/// How long calls wait for others, so that nobody can keep the worker busy with calls alone.
+const CALLS_MS: Msecs = 20;
+
+/// How often links that have come to their end are dropped.
+const REAP_MS: Msecs = 250;
+
+/// More domains than a host has.
+const CALLERS: usize = 4096;
+
+/// The state behind the module.
+#[pin_data]
+pub(crate) struct Driver {
+    settings: Arc<Settings>,
+    #[pin]
+    rendezvous: Rendezvous,
+    #[pin]
+    links: Mutex<KVec<Arc<Worker<Peer>>>>,
+    /// Domains that have called since the worker last looked.
+    #[pin]
+    callers: Mutex<KVec<DomId>>,
+}
+
+impl Driver {
+    /// Context: a user's process, may sleep.
+    pub(crate) fn new(settings: Arc<Settings>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            settings,
+            rendezvous <- Rendezvous::new(),
+            links <- new_mutex!(KVec::new()),
+            callers <- new_mutex!(KVec::new()),
+        })
+    }
+
+    /// The domain this kernel runs in.
+    pub(crate) fn own(&self) -> DomId {
+        self.settings.own()
+    }
+
+    /// Makes it possible for others to be called.
+    ///
+    /// Context: a privileged program, sleeps until xenstored has answered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Rendezvous::prepare`].
+    pub(crate) fn prepare(&self) -> Result {
+        self.rendezvous.prepare(&self.settings)
+    }
+
+    /// Returns a link to the domain `peer`, and whether it is a new one.
+    ///
+    /// Context: a user's process, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), what xenstored says.
+    pub(crate) fn link(&self, peer: DomId) -> Result<(Arc<Worker<Peer>>, bool)> {
+        let mut links = self.links.lock();
+        let alive = |link: &&Arc<Worker<Peer>>| link.domain() == peer && link.is_alive();
+        if let Some(link) = links.iter().find(alive) {
+            return Ok((link.clone(), false));
+        }
+
+        self.prepare()?;
+        links.reserve(1, GFP_KERNEL)?;
+        let link = Peer::call(self.settings.clone(), peer)?;
+        links.push(link.clone(), GFP_KERNEL)?;
+        Ok((link, true))
+    }
+
+    /// Answers the call of `caller`, unless it has been answered.
+    fn answer(&self, caller: DomId) -> Result {
+        let Some(call) = rendezvous::answer(caller, &self.settings)? else {
+            pr_warn_once!("domain {caller} calls in a way that makes no sense\n");
+            return Ok(());
+        };
+        let mut links = self.links.lock();
+        for link in links.iter().filter(|link| link.answers(caller)) {
+            if link.is_call(&call) && link.is_alive() {
+                return Ok(());
+            }
+            // It has begun anew.
+            link.end();
+        }
+
+        links.reserve(1, GFP_KERNEL)?;
+        let link = Peer::answer(self.settings.clone(), caller, call)?;
+        links.push(link, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Drops the links that have come to their end.
+    fn reap(&self) {
+        let over = {
+            let mut links = self.links.lock();
+            let at = links.iter().position(|link| link.is_over());
+            at.and_then(|at| links.remove(at).ok())
+        };
+        // Not under the lock: it waits for the link's worker.
+        drop(over);
+    }
+
+    /// Ends all links.
+    ///
+    /// Context: process context, sleeps; nobody opens new ones.
+    pub(crate) fn close(&self) {
+        let links = core::mem::take(&mut *self.links.lock());
+        for link in &links {
+            link.tear_down();
+        }
+    }
+}
+
+impl Task for Driver {
+    fn step(&self) -> Option<Msecs> {
+        let callers = core::mem::take(&mut *self.callers.lock());
+        for caller in &callers {
+            if let Err(error) = self.answer(*caller) {
+                pr_debug!("domain {caller} has called in vain: {error:?}\n");
+            }
+        }
+        self.reap();
+        if !callers.is_empty() {
+            return Some(CALLS_MS);
+        }
+        (!self.links.lock().is_empty()).then_some(REAP_MS)
+    }
+}
+
+impl Watcher for Worker<Driver> {
+    fn changed(&self, path: &CStr) {
+        let Some(wire::Path { from, to }) = wire::parse_path(path.to_bytes()) else {
+            return;
+        };
+        let own = self.own();
+        let Some(caller) = DomId::new(u32::from(from)) else {
+            return;
+        };
+        if to != own.number() || caller == own {
+            return;
+        }
+        let mut callers = self.callers.lock();
+        if callers.contains(&caller) || callers.len() == CALLERS {
+            return;
+        }
+        // With no memory to note it the caller will call again.
+        if callers.push(caller, GFP_KERNEL).is_ok() {
+            self.kick();
+        }
+    }
+}
+
+impl Pausing for Worker<Driver> {
+    fn pause(&self) {
+        self.close();
+    }
+
+    fn proceed(&self) {
+        if let Err(error) = self.settings.ask_again() {
+            pr_warn!("cannot tell which domain this is now: {error:?}\n");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `xensock`: sockets between Xen domains, as a transport of `AF_VSOCK`.
+//!
+//! ```text
+//!   af_vsock ──▶ transport ──▶ conn ──▶ link/ring        pure: indices, events, growth
+//!                    │           │
+//!                    ▼           ▼ memory
+//!   xenstore ──▶  driver ──▶  peer ──▶ xen::{grant, event} ──▶ hypervisor
+//! ```
+//!
+//! A *link* joins two domains: one event channel and a ring of control messages each way. A
+//! *connection* has a ring of its own each way, in memory that the side which opened it has granted.
+
+use driver::Driver;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use linux::work::Worker;
+use settings::Settings;
+use xen::{
+    domain,
+    lifecycle::Pause,
+    store::Watch, //
+};
+
+#[path = "../rust/bindings/mod.rs"]
+pub mod bindings;
+mod bells;
+mod conn;
+mod control;
+mod driver;
+pub mod link;
+#[path = "../rust/linux/mod.rs"]
+pub mod linux;
+mod memory;
+mod peer;
+mod records;
+mod rendezvous;
+mod settings;
+mod transport;
+#[path = "../rust/linux/vsock/mod.rs"]
+pub mod vsock;
+mod wishes;
+#[path = "../rust/xen/mod.rs"]
+pub mod xen;
+
+module! {
+    type: XenSock,
+    name: "xensock",
+    authors: ["The Xenoxide authors"],
+    description: "Sockets between Xen domains (AF_VSOCK)",
+    license: "GPL v2",
+}
+
+/// The module. What brings new sockets goes before what carries them.
+struct XenSock {
+    _transport: vsock::Registration<Worker<Driver>>,
+    _pause: Pause<Worker<Driver>>,
+    _watch: Pin<KBox<Watch<Worker<Driver>>>>,
+    _links: Links,
+}
+
+/// All links; they end with it.
+struct Links(Arc<Worker<Driver>>);
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl kernel::Module for XenSock {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        domain::require()?;
+        let settings = Arc::new(Settings::new()?, GFP_KERNEL)?;
+        let driver = Arc::pin_init(Worker::new(c"xensock", Driver::new(settings)), GFP_KERNEL)?;
+        driver.prepare()?;
+        let links = Links(driver.clone());
+        let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
+        let pause = Pause::new(c"xensock", driver.clone())?;
+        let transport = vsock::Registration::new(module, driver.clone())?;
+
+        pr_info!("CID {}\n", driver.own().cid());
+        Ok(Self {
+            _transport: transport,
+            _pause: pause,
+            _watch: watch,
+            _links: links,
+        })
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The connections of a link, and their memory: it outlives the sockets, as what was sent can still
+//! be received.
+
+use crate::{
+    conn::Conn,
+    link::{
+        segment::Size,
+        slots::{
+            Side,
+            Slot,
+            SLOTS, //
+        },
+        wire::Direction, //
+    },
+    memory::Shared,
+    xen::grant::Granted, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        lock::{
+            mutex::MutexBackend,
+            Guard, //
+        },
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// How a connection stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// We have asked for it.
+    Opening,
+    Open,
+    /// The peer has nothing mapped any more, but our end is there.
+    Released,
+    /// Our end is gone; what the peer has mapped of our memory it has not released yet.
+    Leaving,
+}
+
+/// A segment that we have offered.
+pub(crate) struct Offered {
+    pub(crate) segment: Arc<Shared>,
+    /// The pages that list its grant references.
+    pub(crate) _lists: KVec<Granted>,
+}
+
+/// A connection.
+pub(crate) struct Record {
+    pub(crate) conn: Arc<Conn>,
+    pub(crate) stage: Stage,
+    pub(crate) _page: Arc<Shared>,
+    /// The segment of each [`Direction`].
+    pub(crate) segments: [Arc<Shared>; 2],
+    /// Where we are the opener: what we have offered.
+    pub(crate) offered: [Option<Offered>; 2],
+    /// Where we are not: what we have mapped, and not gone over to.
+    pub(crate) next: [Option<Arc<Shared>>; 2],
+    /// Where we are the opener: what the peer may still have mapped.
+    pub(crate) before: [Option<Arc<Shared>>; 2],
+    /// Whether a larger segment has been asked for.
+    pub(crate) asked: bool,
+}
+
+impl Record {
+    pub(crate) fn new(
+        conn: Arc<Conn>,
+        stage: Stage,
+        page: Arc<Shared>,
+        segments: [Arc<Shared>; 2],
+    ) -> Self {
+        Self {
+            conn,
+            stage,
+            _page: page,
+            segments,
+            offered: [None, None],
+            next: [None, None],
+            before: [None, None],
+            asked: false,
+        }
+    }
+
+    /// Lets the ring that we read go over to `segment`; returns whether it can.
+    pub(crate) fn follow(&mut self, size: Size, segment: Arc<Shared>) -> bool {
+        let followed = self.conn.with_rx(|rx| {
+            let free = rx.ring.offered(size);
+            if free {
+                rx.segments[1 - rx.ring.slot()] = Some(segment.clone());
+            }
+            free
+        });
+        if followed == Some(true) {
+            self.next[Direction::FromOpener.index()] = Some(segment);
+        }
+        followed == Some(true)
+    }
+
+    /// Makes the ring that we write go over to `segment`; returns whether it has.
+    pub(crate) fn go_over(&mut self, direction: Direction, size: Size, segment: Arc<Shared>) -> bool {
+        let gone = self.conn.with_tx(|tx| {
+            let gone = tx.ring.switch(&tx.lines, size) == Ok(true);
+            if gone {
+                let slot = tx.ring.slot();
+                tx.segments[slot] = Some(segment.clone());
+                tx.segments[1 - slot] = None;
+            }
+            gone
+        });
+        if gone == Some(true) && direction == Direction::ToOpener {
+            self.segments[direction.index()] = segment;
+        }
+        gone == Some(true)
+    }
+
+    /// Whether nothing is on its way to become the segment of `direction`.
+    pub(crate) fn is_settled(&self, direction: Direction) -> bool {
+        let at = direction.index();
+        self.offered[at].is_none() && self.next[at].is_none() && self.before[at].is_none()
+    }
+}
+
+/// All connections of a link.
+#[pin_data]
+pub(crate) struct Records {
+    #[pin]
+    all: Mutex<Table>,
+}
+
+/// The connections, by slot.
+pub(crate) struct Table {
+    records: KVVec<Option<KBox<Record>>>,
+}
+
+impl Records {
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            all <- {
+                let mut records = KVVec::with_capacity(SLOTS as usize, GFP_KERNEL)?;
+                for _ in 0..SLOTS {
+                    records.push(None, GFP_KERNEL)?;
+                }
+                new_mutex!(Table { records })
+            },
+        })
+    }
+
+    /// Context: process context, may sleep.
+    pub(crate) fn lock(&self) -> Guard<'_, Table, MutexBackend> {
+        self.all.lock()
+    }
+}
+
+impl Table {
+    /// The connection in `slot`.
+    pub(crate) fn get(&mut self, slot: Slot) -> Option<&mut Record> {
+        self.records.get_mut(slot.index())?.as_deref_mut()
+    }
+
+    /// A slot for a connection that `side` opens, below `most` of them.
+    pub(crate) fn free(&self, side: Side, most: u32) -> Option<Slot> {
+        (0..SLOTS - 1)
+            .filter_map(Slot::new)
+            .filter(|slot| slot.opener() == side)
+            .take(most as usize)
+            .find(|slot| matches!(self.records.get(slot.index()), Some(None)))
+    }
+
+    /// Keeps a connection.
+    pub(crate) fn set(&mut self, slot: Slot, record: KBox<Record>) {
+        if let Some(place) = self.records.get_mut(slot.index()) {
+            *place = Some(record);
+        }
+    }
+
+    /// Lets go of a connection. To be dropped where the lock is not held: it may sleep long.
+    pub(crate) fn take(&mut self, slot: Slot) -> Option<KBox<Record>> {
+        self.records.get_mut(slot.index())?.take()
+    }
+
+    /// Whether any connection has a program that uses it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let used = self.records.iter().flatten();
+        used.into_iter()
+            .any(|record| record.stage != Stage::Leaving)
+    }
+}

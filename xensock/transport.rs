@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `af_vsock` asks of us.
+//!
+//! All calls but [`local_cid`](Transport::local_cid) and [`has_remote`](Transport::has_remote) come
+//! with the socket locked.
+
+use crate::{
+    conn::Conn,
+    driver::Driver,
+    linux::work::Worker,
+    vsock::{
+        Address,
+        Incoming,
+        Locked,
+        Outgoing,
+        Release,
+        Shutdown,
+        Transport, //
+    },
+    xen::domain::DomId, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    }, //
+};
+
+impl Transport for Worker<Driver> {
+    type Socket = Conn;
+
+    fn local_cid(&self) -> u32 {
+        self.own().cid()
+    }
+
+    fn has_remote(&self, cid: u32) -> bool {
+        DomId::from_cid(cid).is_some()
+    }
+
+    fn init(&self, sock: &Locked, _listener: Option<&Locked>) -> Result<Arc<Conn>> {
+        Arc::pin_init(Conn::new(sock.kind()), GFP_KERNEL)
+    }
+
+    fn allow(&self, sock: &Locked, _conn: ArcBorrow<'_, Conn>, remote: Address) -> bool {
+        let peer = DomId::from_cid(remote.cid);
+        sock.is_global() && peer.is_some_and(|peer| peer != self.own())
+    }
+
+    fn connect(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Result {
+        let peer = DomId::from_cid(sock.remote().cid).ok_or(ENODEV)?;
+        let (link, new) = self.link(peer)?;
+        if new {
+            // The worker looks after links until they end.
+            self.kick();
+        }
+        link.open(sock, &conn.into())
+    }
+
+    fn cancel(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>) {
+        conn.close();
+    }
+
+    fn release(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Release {
+        conn.close();
+        Release::Remove
+    }
+
+    fn shutdown(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>, how: Shutdown) -> Result {
+        conn.shutdown(how);
+        Ok(())
+    }
+
+    fn receive(
+        &self,
+        sock: &Locked,
+        conn: ArcBorrow<'_, Conn>,
+        to: &mut Incoming<'_>,
+        len: usize,
+    ) -> Result<usize> {
+        conn.receive(sock, to, len)
+    }
+
+    fn send(
+        &self,
+        sock: &Locked,
+        conn: ArcBorrow<'_, Conn>,
+        from: &mut Outgoing<'_>,
+        len: usize,
+    ) -> Result<usize> {
+        conn.send(sock, from, len)
+    }
+
+    fn readable(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Result<usize> {
+        Ok(conn.readable(sock))
+    }
+
+    fn writable(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> usize {
+        conn.writable(sock)
+    }
+
+    fn is_active(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>) -> bool {
+        conn.is_attached()
+    }
+
+    fn receive_record(
+        &self,
+        sock: &Locked,
+        conn: ArcBorrow<'_, Conn>,
+        to: &mut Incoming<'_>,
+    ) -> Result<usize> {
+        conn.receive_packet(sock, to)
+    }
+
+    fn send_record(
+        &self,
+        sock: &Locked,
+        conn: ArcBorrow<'_, Conn>,
+        from: &mut Outgoing<'_>,
+        len: usize,
+    ) -> Result<usize> {
+        conn.send_packet(sock, from, len)
+    }
+
+    fn record_readable(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> u32 {
+        conn.readable(sock) as u32
+    }
+
+    fn await_data(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>, target: usize) -> Result<bool> {
+        Ok(conn.await_data(sock, target))
+    }
+
+    fn await_space(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Result<bool> {
+        Ok(conn.await_space(sock))
+    }
+
+    fn buffer_size(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>, wanted: u64) -> u64 {
+        conn.set_limit(wanted)
+    }
+
+    fn unsent(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>) -> usize {
+        conn.unsent()
+    }
+}

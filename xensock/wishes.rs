@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What connections want of their link's worker.
+
+use crate::link::{
+    doorbell::{
+        self,
+        Bits,
+        WORDS, //
+    },
+    slots::{
+        Slot,
+        SLOTS, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Full, //
+    }, //
+};
+
+/// What a connection wants.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish(u32);
+
+impl Wish {
+    /// The program has closed it.
+    pub(crate) const CLOSED: Self = Self(1);
+    /// The peer has broken a ring.
+    pub(crate) const BROKEN: Self = Self(2);
+    /// A ring has gone over to another segment.
+    pub(crate) const CROSSED: Self = Self(4);
+    /// The ring that it writes is too small.
+    pub(crate) const GROW: Self = Self(8);
+
+    /// Whether all of `other` is wanted.
+    pub(crate) fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// The wishes of all connections of a link. Made and taken in any context.
+pub(crate) struct Wishes {
+    summary: Atomic<u64>,
+    words: [Atomic<u64>; WORDS],
+    wishes: KVVec<Atomic<u32>>,
+}
+
+impl Wishes {
+    pub(crate) fn new() -> Result<Self> {
+        let mut wishes = KVVec::with_capacity(SLOTS as usize, GFP_KERNEL)?;
+        for _ in 0..SLOTS {
+            wishes.push(Atomic::new(0), GFP_KERNEL)?;
+        }
+        Ok(Self {
+            summary: Atomic::new(0),
+            words: core::array::from_fn(|_| Atomic::new(0)),
+            wishes,
+        })
+    }
+
+    /// Makes a wish; returns whether the worker must be kicked.
+    pub(crate) fn make(&self, slot: Slot, wish: Wish) -> bool {
+        if let Some(wishes) = self.wishes.get(slot.index()) {
+            or32(wishes, wish.0);
+        }
+        doorbell::ring(self, slot)
+    }
+
+    /// Calls `each` with all that is wanted.
+    pub(crate) fn grant(&self, mut each: impl FnMut(Slot, Wish)) {
+        doorbell::answer(self, |slot| {
+            let wishes = self.wishes.get(slot.index());
+            let wish = wishes.map_or(0, |wishes| wishes.xchg(0, Full));
+            each(slot, Wish(wish));
+        });
+    }
+}
+
+/// Sets bits; returns what was there.
+fn or64(word: &Atomic<u64>, bits: u64) -> u64 {
+    let mut old = word.load(kernel::sync::atomic::Relaxed);
+    while let Err(now) = word.cmpxchg(old, old | bits, Full) {
+        old = now;
+    }
+    old
+}
+
+/// Sets bits.
+fn or32(word: &Atomic<u32>, bits: u32) {
+    let mut old = word.load(kernel::sync::atomic::Relaxed);
+    while let Err(now) = word.cmpxchg(old, old | bits, Full) {
+        old = now;
+    }
+}
+
+impl Bits for Wishes {
+    fn set_summary(&self, bits: u64) -> u64 {
+        or64(&self.summary, bits)
+    }
+
+    fn take_summary(&self) -> u64 {
+        self.summary.xchg(0, Full)
+    }
+
+    fn set(&self, word: usize, bits: u64) {
+        if let Some(word) = self.words.get(word) {
+            or64(word, bits);
+        }
+    }
+
+    fn take(&self, word: usize) -> u64 {
+        self.words.get(word).map_or(0, |word| word.xchg(0, Full))
+    }
+}
