@@ -317,7 +317,7 @@ pub(crate) unsafe fn multicall(calls: *mut bindings::multicall_entry, nr: c_uint
             make(0, n);
             make(n + 1, all - n - 1);
             // SAFETY: By the requirements there are more than `n` calls.
-            unsafe { (*calls.add(n)).result = EINVAL.to_errno() as _ };
+            unsafe { (*calls.add(n)).result = EINVAL.to_errno() as isize };
             0
         }
         _ => make(0, all),
