@@ -296,8 +296,8 @@ impl Borrowed {
                 core::ptr::null_mut(),
                 0,
                 PAGE_SIZE,
-                xen_bindings::XENOXIDE_PROT as usize,
-                xen_bindings::XENOXIDE_MAP as usize,
+                xen_bindings::XENOXIDE_PROT,
+                xen_bindings::XENOXIDE_MAP,
                 0,
             )
         };

@@ -124,10 +124,10 @@ impl Listing {
     pub fn iter(&self) -> impl Iterator<Item = &CStr> {
         // SAFETY: By the type invariants.
         let names = unsafe { slice::from_raw_parts(self.names.as_ptr(), self.len) };
-        // SAFETY: By the type invariants.
-        names
-            .iter()
-            .map(|&name| unsafe { CStr::from_char_ptr(name) })
+        names.iter().map(|&name| {
+            // SAFETY: By the type invariants.
+            unsafe { CStr::from_char_ptr(name) }
+        })
     }
 }
 

@@ -123,10 +123,10 @@ fn bytes<N: TryFrom<usize>>(result: Result<usize>) -> Result<N> {
     N::try_from(result?).map_err(|_| EOVERFLOW)
 }
 
-// SAFETY of all functions below: only the core calls them, by way of the table, for a socket that
-// has the transport `T` (but `init`, whose socket does not have it yet) and that is locked or known
-// to nobody else (but in `destruct` and `dgram_dequeue`).
-
+/// # Safety
+///
+/// Only the core may call this, as the table says, for a socket that is locked or that nobody else
+/// knows yet; a listener is locked by [`super::Child::new`].
 unsafe extern "C" fn init<T: Transport>(vsk: *mut vsock_sock, listener: *mut vsock_sock) -> c_int {
     // The core holds the module, but not the registration.
     if !registration::get() {
@@ -152,6 +152,10 @@ unsafe extern "C" fn init<T: Transport>(vsk: *mut vsock_sock, listener: *mut vso
     }
 }
 
+/// # Safety
+///
+/// Only the core may call this, as the table says, for a socket that [`init`] was called for and
+/// that nobody uses any more.
 unsafe extern "C" fn destruct<T: Transport>(vsk: *mut vsock_sock) {
     // SAFETY: `init` has put it there; nobody uses it any more, and nobody will.
     let part = unsafe {
@@ -165,8 +169,11 @@ unsafe extern "C" fn destruct<T: Transport>(vsk: *mut vsock_sock) {
     }
 }
 
+/// # Safety
+///
+/// Only the core may call this, as the table says, for a locked socket that has the transport `T`.
 unsafe extern "C" fn release<T: Transport>(vsk: *mut vsock_sock) {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     unsafe {
         with::<T, _>(vsk, |transport, sock, socket| {
             match transport.release(sock, socket) {
@@ -179,54 +186,72 @@ unsafe extern "C" fn release<T: Transport>(vsk: *mut vsock_sock) {
     }
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn cancel<T: Transport>(vsk: *mut vsock_sock) -> c_int {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     unsafe { with::<T, _>(vsk, T::cancel) };
     0
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn connect<T: Transport>(vsk: *mut vsock_sock) -> c_int {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     from_result(|| unsafe { with::<T, _>(vsk, T::connect) }.map(|()| 0))
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn shutdown<T: Transport>(vsk: *mut vsock_sock, how: c_int) -> c_int {
     let how = Shutdown(how as u32);
-    // SAFETY: As said above. Only sockets with connections are shut down.
+    // SAFETY: By the requirements. Only sockets with connections are shut down.
     from_result(|| unsafe { with::<T, _>(vsk, |t, a, b| t.shutdown(a, b, how)) }.map(|()| 0))
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn dgram_bind<T: Transport>(
     vsk: *mut vsock_sock,
     wanted: *mut sockaddr_vm,
 ) -> c_int {
-    // SAFETY: As said above; the address is valid.
+    // SAFETY: By the requirements; the address is valid.
     from_result(|| unsafe {
         let wanted = Address::from_raw(&*wanted);
         with::<T, _>(vsk, |t, a, b| t.bind_datagram(a, b, wanted)).map(|()| 0)
     })
 }
 
+/// # Safety
+///
+/// Only the core may call this, as the table says, for a socket of ours that somebody has.
 unsafe extern "C" fn dgram_dequeue(
     vsk: *mut vsock_sock,
     message: *mut bindings::msghdr,
     _len: usize,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: As said above; the message is valid. Its socket has a file, so somebody has it.
+    // SAFETY: By the requirements; the message is valid. Its socket has a file, so somebody has it.
     from_result(|| unsafe {
         let mut message = Incoming::new(message, flags).ok_or(EINVAL)?;
         bytes(message.datagram(super::sock::base(vsk)))
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn dgram_enqueue<T: Transport>(
     vsk: *mut vsock_sock,
     remote: *mut sockaddr_vm,
     message: *mut bindings::msghdr,
     len: usize,
 ) -> c_int {
-    // SAFETY: As said above; address and message are valid.
+    // SAFETY: By the requirements; address and message are valid.
     from_result(|| unsafe {
         let remote = Address::from_raw(&*remote);
         let mut message = Outgoing::new(message).ok_or(EINVAL)?;
@@ -236,18 +261,24 @@ unsafe extern "C" fn dgram_enqueue<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn dgram_allow<T: Transport>(vsk: *mut vsock_sock, cid: u32, port: u32) -> bool {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     unsafe { with::<T, _>(vsk, |t, a, b| t.allow_datagram(a, b, Address { cid, port })) }
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_dequeue<T: Transport>(
     vsk: *mut vsock_sock,
     message: *mut bindings::msghdr,
     len: usize,
     flags: c_int,
 ) -> isize {
-    // SAFETY: As said above; the message is valid.
+    // SAFETY: By the requirements; the message is valid.
     from_result(|| unsafe {
         let mut message = Incoming::new(message, flags).ok_or(EINVAL)?;
         bytes(with::<T, _>(vsk, |t, a, b| {
@@ -256,20 +287,26 @@ unsafe extern "C" fn stream_dequeue<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_enqueue<T: Transport>(
     vsk: *mut vsock_sock,
     message: *mut bindings::msghdr,
     len: usize,
 ) -> isize {
-    // SAFETY: As said above; the message is valid.
+    // SAFETY: By the requirements; the message is valid.
     from_result(|| unsafe {
         let mut message = Outgoing::new(message).ok_or(EINVAL)?;
         bytes(with::<T, _>(vsk, |t, a, b| t.send(a, b, &mut message, len)))
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_has_data<T: Transport>(vsk: *mut vsock_sock) -> i64 {
-    // SAFETY: As said above. It is also called for datagram sockets, whose data are in their queue.
+    // SAFETY: By the requirements. It is also called for datagram sockets, whose data are in their queue.
     from_result(|| unsafe {
         bytes(with::<T, _>(vsk, |transport, sock, socket| {
             match sock.kind() {
@@ -281,33 +318,49 @@ unsafe extern "C" fn stream_has_data<T: Transport>(vsk: *mut vsock_sock) -> i64 
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_has_space<T: Transport>(vsk: *mut vsock_sock) -> i64 {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     let space = unsafe { with::<T, _>(vsk, T::writable) };
     i64::try_from(space).unwrap_or(i64::MAX)
 }
 
 /// A reader may wait for any number of bytes: it is told of the first.
+///
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_rcvhiwat(_vsk: *mut vsock_sock) -> u64 {
     u64::MAX
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_is_active<T: Transport>(vsk: *mut vsock_sock) -> bool {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     unsafe { with::<T, _>(vsk, T::is_active) }
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn stream_allow<T: Transport>(vsk: *mut vsock_sock, cid: u32, port: u32) -> bool {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     unsafe { with::<T, _>(vsk, |t, a, b| t.allow(a, b, Address { cid, port })) }
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn seqpacket_dequeue<T: Transport>(
     vsk: *mut vsock_sock,
     message: *mut bindings::msghdr,
     flags: c_int,
 ) -> isize {
-    // SAFETY: As said above; the message is valid.
+    // SAFETY: By the requirements; the message is valid.
     from_result(|| unsafe {
         let mut message = Incoming::new(message, flags).ok_or(EINVAL)?;
         bytes(with::<T, _>(vsk, |t, a, b| {
@@ -316,12 +369,15 @@ unsafe extern "C" fn seqpacket_dequeue<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn seqpacket_enqueue<T: Transport>(
     vsk: *mut vsock_sock,
     message: *mut bindings::msghdr,
     len: usize,
 ) -> c_int {
-    // SAFETY: As said above; the message is valid.
+    // SAFETY: By the requirements; the message is valid.
     from_result(|| unsafe {
         let mut message = Outgoing::new(message).ok_or(EINVAL)?;
         bytes(with::<T, _>(vsk, |t, a, b| {
@@ -331,22 +387,32 @@ unsafe extern "C" fn seqpacket_enqueue<T: Transport>(
 }
 
 /// The socket has no part of the transport yet: [`Transport::allow`] says more, later.
+///
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn seqpacket_allow(_vsk: *mut vsock_sock, _cid: u32) -> bool {
     true
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn seqpacket_has_data<T: Transport>(vsk: *mut vsock_sock) -> u32 {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     unsafe { with::<T, _>(vsk, T::record_readable) }
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_poll_in<T: Transport>(
     vsk: *mut vsock_sock,
     target: usize,
     ready: *mut bool,
 ) -> c_int {
     from_result(|| {
-        // SAFETY: As said above.
+        // SAFETY: By the requirements.
         let there = unsafe {
             with::<T, _>(vsk, |transport, sock, socket| {
                 let enough = match sock.kind() {
@@ -362,13 +428,16 @@ unsafe extern "C" fn notify_poll_in<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_poll_out<T: Transport>(
     vsk: *mut vsock_sock,
     _target: usize,
     ready: *mut bool,
 ) -> c_int {
     from_result(|| {
-        // SAFETY: As said above.
+        // SAFETY: By the requirements.
         let there = unsafe {
             with::<T, _>(vsk, |transport, sock, socket| {
                 let some = transport.writable(sock, socket) > 0;
@@ -381,6 +450,9 @@ unsafe extern "C" fn notify_poll_out<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_recv_nothing(
     _vsk: *mut vsock_sock,
     _target: usize,
@@ -389,12 +461,15 @@ unsafe extern "C" fn notify_recv_nothing(
     0
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_recv_pre_block<T: Transport>(
     vsk: *mut vsock_sock,
     target: usize,
     _data: *mut RecvData,
 ) -> c_int {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     from_result(|| unsafe {
         with::<T, _>(vsk, |transport, sock, socket| {
             if transport.await_data(sock, socket, target)? {
@@ -406,6 +481,9 @@ unsafe extern "C" fn notify_recv_pre_block<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_recv_post_dequeue<T: Transport>(
     vsk: *mut vsock_sock,
     _target: usize,
@@ -417,19 +495,25 @@ unsafe extern "C" fn notify_recv_post_dequeue<T: Transport>(
         Ok(copied) if taken && copied > 0 => copied,
         _ => return 0,
     };
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     from_result(|| unsafe { with::<T, _>(vsk, |t, a, b| t.received(a, b, copied)) }.map(|()| 0))
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_send_nothing(_vsk: *mut vsock_sock, _data: *mut SendData) -> c_int {
     0
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_send_pre_block<T: Transport>(
     vsk: *mut vsock_sock,
     _data: *mut SendData,
 ) -> c_int {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     from_result(|| unsafe {
         with::<T, _>(vsk, |transport, sock, socket| {
             if transport.await_space(sock, socket)? {
@@ -441,6 +525,9 @@ unsafe extern "C" fn notify_send_pre_block<T: Transport>(
     })
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_send_post_enqueue<T: Transport>(
     vsk: *mut vsock_sock,
     written: isize,
@@ -450,26 +537,38 @@ unsafe extern "C" fn notify_send_post_enqueue<T: Transport>(
         Ok(written) if written > 0 => written,
         _ => return 0,
     };
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     from_result(|| unsafe { with::<T, _>(vsk, |t, a, b| t.sent(a, b, written)) }.map(|()| 0))
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn notify_buffer_size<T: Transport>(vsk: *mut vsock_sock, wanted: *mut u64) {
-    // SAFETY: As said above; the number is valid for reading and writing.
+    // SAFETY: By the requirements; the number is valid for reading and writing.
     unsafe { *wanted = with::<T, _>(vsk, |t, a, b| t.buffer_size(a, b, *wanted)) };
 }
 
+/// # Safety
+///
+/// As for [`release`].
 unsafe extern "C" fn unsent_bytes<T: Transport>(vsk: *mut vsock_sock) -> isize {
-    // SAFETY: As said above.
+    // SAFETY: By the requirements.
     let bytes = unsafe { with::<T, _>(vsk, T::unsent) };
     isize::try_from(bytes).unwrap_or(isize::MAX)
 }
 
+/// # Safety
+///
+/// Only the core may call this, as the table says, while the transport is registered.
 unsafe extern "C" fn get_local_cid<T: Transport>() -> u32 {
     // SAFETY: The mutex under which this is called keeps the registration.
     unsafe { transport::<T>() }.local_cid()
 }
 
+/// # Safety
+///
+/// As for [`get_local_cid`].
 unsafe extern "C" fn has_remote_cid<T: Transport>(_vsk: *mut vsock_sock, cid: u32) -> bool {
     // SAFETY: The mutex under which this is called keeps the registration.
     unsafe { transport::<T>() }.has_remote(cid)
