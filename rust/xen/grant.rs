@@ -372,7 +372,10 @@ impl Deref for Mapped {
 fn map_error(status: i32) -> Error {
     match status {
         xen_bindings::GNTST_bad_domain => ESRCH,
-        xen_bindings::GNTST_bad_gntref | xen_bindings::GNTST_permission_denied => EACCES,
+        // The last one is what Xen says of a grant that is not there, or for somebody else.
+        xen_bindings::GNTST_bad_gntref
+        | xen_bindings::GNTST_permission_denied
+        | xen_bindings::GNTST_general_error => EACCES,
         xen_bindings::GNTST_no_device_space => ENOSPC,
         _ => EIO,
     }
