@@ -57,7 +57,9 @@ run_step() {
 	else
 		"make_$name"
 	fi
-	printf '%s\n' $(($(date +%s) - began)) >"$cache/times/$name"
+	# Whole or not at all: another clone may be reading it.
+	printf '%s\n' $(($(date +%s) - began)) >"$cache/times/.$name.$$"
+	mv "$cache/times/.$name.$$" "$cache/times/$name"
 }
 
 # lock FILE HOW WHY: waits for other runs, and says so
