@@ -34,9 +34,10 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - `users` counts the registration and each socket that has this transport. Who takes it from 0
-///   to 1 alone may change the rest until there is a second one.
+/// - `users` counts the registration and each socket that has this transport, or is [`LEAVING`]. Who
+///   takes it from 0 to 1, or from 1 to that, may change the rest alone while it is so.
 /// - While there are users, `transport` is an [`Arc`] turned raw, of the type that `kind` names.
+///   It may be so without any users, or be 0.
 /// - `table` has the functions for that type since `kind` was first set, and never changes again.
 struct Slot {
     table: Opaque<xen_bindings::vsock_transport>,
@@ -55,6 +56,9 @@ static SLOT: Slot = Slot {
     kind: UnsafeCell::new(None),
 };
 
+/// The last user is about to go: there can be no other.
+const LEAVING: usize = usize::MAX;
+
 /// Returns whether `table` is that of this module.
 pub(super) fn is_ours(table: *const xen_bindings::vsock_transport) -> bool {
     table == SLOT.table.get().cast_const()
@@ -64,7 +68,7 @@ pub(super) fn is_ours(table: *const xen_bindings::vsock_transport) -> bool {
 pub(super) fn get() -> bool {
     let mut users = SLOT.users.load(Relaxed);
 
-    while users > 0 {
+    while users > 0 && users != LEAVING {
         match SLOT.users.cmpxchg(users, users + 1, Full) {
             Ok(_) => return true,
             Err(now) => users = now,
@@ -73,18 +77,16 @@ pub(super) fn get() -> bool {
     false
 }
 
-/// Takes a user away. The last one drops the transport.
+/// Takes a user away.
+///
+/// The transport stays: this may be a softirq, or a thread that the transport would wait for.
 ///
 /// # Safety
 ///
-/// The user must be the caller's, and the transport a `T`.
-pub(super) unsafe fn put<T: Transport>() {
-    let transport = SLOT.transport.load(Relaxed) as *const T;
-
-    if SLOT.users.fetch_sub(1, Full) == 1 {
-        // SAFETY: By the type invariants of `Slot`. Nobody else has seen the count fall to 0.
-        drop(unsafe { Arc::from_raw(transport) });
-    }
+/// The user must be the caller's.
+pub(super) unsafe fn put() {
+    // INVARIANT: By the requirements there is one user less.
+    SLOT.users.fetch_sub(1, Full);
 }
 
 /// Returns the transport.
@@ -99,7 +101,8 @@ pub(super) unsafe fn transport<'a, T: Transport>() -> &'a T {
 
 /// The registration of a module's transport. Dropping it ends it.
 ///
-/// Sockets that have the transport keep it, and keep the module from being unloaded.
+/// Sockets that have the transport keep the module from being unloaded. If there are any when the
+/// registration is dropped, the transport stays until there is a new one.
 ///
 /// # Invariants
 ///
@@ -131,8 +134,13 @@ impl<T: Transport> Registration<T> {
             let _ = SLOT.users.xchg(0, Full);
             return Err(EBUSY);
         }
-        SLOT.transport
-            .store(Arc::into_raw(transport).cast::<c_void>() as usize, Relaxed);
+        let transport = Arc::into_raw(transport).cast::<c_void>() as usize;
+        let earlier = SLOT.transport.xchg(transport, Full);
+        if earlier != 0 {
+            // SAFETY: By the type invariants of `Slot`: `fill` has said that it is a `T`, and there
+            // was no user of it.
+            drop(unsafe { Arc::from_raw(earlier as *const T) });
+        }
 
         let mut result = Err(EBUSY);
         for features in choices::<T>() {
@@ -150,8 +158,8 @@ impl<T: Transport> Registration<T> {
             }
         }
         if result.is_err() {
-            // SAFETY: It is the user from above.
-            unsafe { put::<T>() };
+            // SAFETY: The user is that from above.
+            unsafe { leave::<T>() };
         }
         result
     }
@@ -172,9 +180,29 @@ impl<T: Transport> Drop for Registration<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants it is registered.
         unsafe { xen_bindings::vsock_core_unregister(SLOT.table.get()) };
-        // SAFETY: It is the user from `new`.
-        unsafe { put::<T>() };
+        // SAFETY: The user is that from `new`.
+        unsafe { leave::<T>() };
     }
+}
+
+/// Takes the registration away as a user, and drops the transport if it was the last one.
+///
+/// # Safety
+///
+/// The user must be the caller's, and the transport a `T`.
+unsafe fn leave<T: Transport>() {
+    if SLOT.users.cmpxchg(1, LEAVING, Full).is_err() {
+        // SAFETY: By the requirements.
+        unsafe { put() };
+        return;
+    }
+    // INVARIANT: There is no transport for users that come now.
+    let transport = SLOT.transport.xchg(0, Full);
+    // SAFETY: By the type invariants of `Slot` and the requirements it is a `T`. There was no
+    // other user, and nobody becomes one.
+    drop(unsafe { Arc::from_raw(transport as *const T) });
+    // INVARIANT: There is no user.
+    let _ = SLOT.users.xchg(0, Full);
 }
 
 /// Returns what to register for, what is best first.

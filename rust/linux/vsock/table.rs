@@ -146,7 +146,7 @@ unsafe extern "C" fn init<T: Transport>(vsk: *mut vsock_sock, listener: *mut vso
         }
         Err(error) => {
             // SAFETY: It is the user from above.
-            unsafe { registration::put::<T>() };
+            unsafe { registration::put() };
             error.to_errno()
         }
     }
@@ -165,7 +165,7 @@ unsafe extern "C" fn destruct<T: Transport>(vsk: *mut vsock_sock) {
     // SAFETY: As above, and the user is that of `init`.
     unsafe {
         transport::<T>().destruct(Arc::from_raw(part.cast_const().cast()));
-        registration::put::<T>();
+        registration::put();
     }
 }
 

@@ -102,6 +102,8 @@ pub trait Transport: Send + Sync + Sized + 'static {
 
     /// Returns how many bytes can be received from a stream.
     ///
+    /// Context: as all, but may not sleep: the program is in a queue of those who wait already.
+    ///
     /// # Errors
     ///
     /// The connection is broken; the program sees `ENOMEM`, by a decision of the core.
@@ -137,6 +139,8 @@ pub trait Transport: Send + Sync + Sized + 'static {
     ) -> Result<usize>;
 
     /// Returns the length of the record that can be received next, 0 if there is none.
+    ///
+    /// Context: as for [`Transport::readable`].
     fn record_readable(&self, sock: &Locked, socket: ArcBorrow<'_, Self::Socket>) -> u32;
 
     /// Receives a record, as much of it as there is room for, and returns its whole length. The
@@ -169,6 +173,8 @@ pub trait Transport: Send + Sync + Sized + 'static {
     /// A program is about to wait until there are `target` bytes: from here on the peer's data
     /// must come with [`Sock::data_ready`](super::Sock::data_ready). Returns whether there is
     /// something to read already, now that this is so.
+    ///
+    /// Context: as for [`Transport::readable`].
     ///
     /// # Errors
     ///
