@@ -3,7 +3,8 @@
 //! Who may read and write nodes of xenstore.
 //!
 //! The kernel has no function to say so. Its device for programs, `/dev/xen/xenbus`, carries any
-//! message, but only from and to a program's memory: a page of the calling program is borrowed.
+//! message, but only from and to a program's memory: a page of it is borrowed. Threads of the kernel
+//! borrow it from the program that loaded the module, whose memory is kept for that.
 //!
 //! C headers: [`include/xen/interface/io/xs_wire.h`](srctree/include/xen/interface/io/xs_wire.h),
 //! `drivers/xen/xenbus/xenbus_dev_frontend.c`.
@@ -60,25 +61,29 @@ const HEADER: usize = size_of::<xen_bindings::xsd_sockmsg>();
 
 /// The device for xenstore's messages, open.
 ///
-/// It is kept open, for later there may be no program around that sees its node.
+/// It is kept open, for later there may be no program around that sees its node: after a resume in a
+/// new domain, whose xenstore has none of the old one's permissions, there is only the kernel.
 #[pin_data]
 pub struct Device {
     file: OpenFile,
+    memory: Memory,
     /// The number of the last message. Whoever holds the lock may have one on its way.
     #[pin]
     last: Mutex<u32>,
 }
 
 impl Device {
-    /// Opens it.
+    /// Opens it, as the program that loads the module, and keeps the memory of that.
     ///
-    /// Context: process context of a program that sees `/dev` and may use it, may sleep.
+    /// Context: process context of a program that sees `/dev`, may sleep.
     ///
     /// # Errors
     ///
-    /// What `open(2)` says: `ENOENT`, `EACCES`, …; `ENXIO` if it is not that device.
+    /// `EPERM` if it is no program, or one without `CAP_SYS_ADMIN`; what `open(2)` says: `ENOENT`,
+    /// `EACCES`, …; `ENXIO` if it is not that device.
     pub fn open() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            memory: Memory::current()?,
             file: OpenFile::open(c"/dev/xen/xenbus")?,
             last <- new_mutex!(0),
         })
@@ -89,13 +94,13 @@ impl Device {
     ///
     /// Only the owner of a node may do this.
     ///
-    /// Context: process context of a program, sleeps until xenstored has answered.
+    /// Context: process context, sleeps until xenstored has answered.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if the calling thread is no program's, or one that is not trusted with this (it has
-    /// no `CAP_SYS_ADMIN`): some other one may be. `EINTR` if the program is wanted elsewhere; what
-    /// xenstored says: `ENOENT`, `EACCES`, …
+    /// `EPERM` for a program that is not trusted with this (it has no `CAP_SYS_ADMIN`): a thread of
+    /// the kernel is. `EINTR` if the program is wanted elsewhere; what xenstored says: `ENOENT`,
+    /// `EACCES`, …
     pub fn permit(
         &self,
         path: &CStr,
@@ -116,7 +121,7 @@ impl Device {
 
     /// Sends a message to xenstored and waits for its answer, which must be a plain yes.
     fn request(&self, kind: u32, body: &[u8]) -> Result {
-        let page = Borrowed::new()?;
+        let page = Borrowed::new(&self.memory)?;
         let mut last = self.last.lock();
         *last = last.wrapping_add(1);
         let header = xen_bindings::xsd_sockmsg {
@@ -202,7 +207,7 @@ impl OpenFile {
     }
 
     /// Writes all of `bytes`, by way of `page`.
-    fn write(&self, page: &Borrowed, bytes: &[u8]) -> Result {
+    fn write(&self, page: &Borrowed<'_>, bytes: &[u8]) -> Result {
         let write = self.operations().write.ok_or(ENXIO)?;
 
         for part in bytes.chunks(PAGE_SIZE) {
@@ -218,7 +223,7 @@ impl OpenFile {
     }
 
     /// Reads all of `bytes`, by way of `page`, waiting for them.
-    fn read(&self, page: &Borrowed, mut bytes: &mut [u8]) -> Result {
+    fn read(&self, page: &Borrowed<'_>, mut bytes: &mut [u8]) -> Result {
         let read = self.operations().read.ok_or(ENXIO)?;
 
         while !bytes.is_empty() {
@@ -261,36 +266,104 @@ impl Drop for OpenFile {
     }
 }
 
-/// A page in the memory of the calling program.
+/// Whether the calling thread is that of a program that is trusted with xenstore anyway.
 ///
-/// # Invariants
-///
-/// The page is mapped, for reading and writing, in the memory of this thread's program: the object
-/// does not leave the thread.
-struct Borrowed(usize, NotThreadSafe);
-
-impl Borrowed {
-    /// Maps a page.
-    ///
-    /// Other threads of the program can write it, and so send what message they like: the program
-    /// must be one that may use the device itself.
-    fn new() -> Result<Self> {
-        // SAFETY: The current thread is there, and what is looked at is its own.
-        let is_program = unsafe {
-            let current = bindings::get_current();
-            !(*current).mm.is_null() && (*current).flags & bindings::PF_KTHREAD == 0
-        };
-        // SAFETY: No preconditions; the first user namespace is always there.
-        let is_trusted = unsafe {
-            bindings::ns_capable_noaudit(
+/// Threads of a program can write its memory, and so make any message of ours theirs.
+fn is_trusted_program() -> bool {
+    // SAFETY: The current thread is there; the first user namespace is always there.
+    unsafe {
+        !(*bindings::get_current()).mm.is_null()
+            && bindings::ns_capable_noaudit(
                 &raw mut bindings::init_user_ns,
                 bindings::CAP_SYS_ADMIN as c_int,
             )
-        };
-        if !is_program || !is_trusted {
-            return Err(EAGAIN);
+    }
+}
+
+/// The memory of a program, which may have ended.
+///
+/// # Invariants
+///
+/// A reference to it is ours. The program was trusted with xenstore when it was taken.
+struct Memory(NonNull<bindings::mm_struct>);
+
+// SAFETY: References are counted atomically, and nothing is bound to a thread.
+unsafe impl Send for Memory {}
+// SAFETY: As above; memory is used by many threads as a rule.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Takes that of the calling program.
+    fn current() -> Result<Self> {
+        if !is_trusted_program() {
+            return Err(EPERM);
         }
-        // SAFETY: The program has memory of its own, to which this adds a page where there is room.
+        // SAFETY: The current thread is there.
+        let memory = unsafe { bindings::get_task_mm(bindings::get_current()) };
+        // INVARIANT: The reference is ours.
+        Ok(Self(NonNull::new(memory).ok_or(EPERM)?))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the reference is ours.
+        unsafe { bindings::mmput(self.0.as_ptr()) };
+    }
+}
+
+/// The memory that a thread of the kernel works with, until this is dropped.
+///
+/// # Invariants
+///
+/// This thread is one of the kernel's and uses the memory: the object does not leave the thread.
+struct Used<'a>(&'a Memory, NotThreadSafe);
+
+impl<'a> Used<'a> {
+    /// Uses `memory` if the calling thread is one of the kernel's without any.
+    fn new(memory: &'a Memory) -> Option<Self> {
+        // SAFETY: The current thread is there, and what is looked at is its own.
+        let is_bare = unsafe {
+            let current = bindings::get_current();
+            (*current).mm.is_null() && (*current).flags & bindings::PF_KTHREAD != 0
+        };
+        // SAFETY: The thread is the kernel's and has no memory; `memory` is there for `'a`.
+        // INVARIANT: It uses that from here on.
+        is_bare.then(|| unsafe {
+            bindings::kthread_use_mm(memory.0.as_ptr());
+            Self(memory, NotThreadSafe)
+        })
+    }
+}
+
+impl Drop for Used<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants this thread uses it.
+        unsafe { bindings::kthread_unuse_mm(self.0 .0.as_ptr()) };
+    }
+}
+
+/// A page in the memory that this thread works with.
+///
+/// # Invariants
+///
+/// The page is mapped, for reading and writing, in that memory: the object does not leave the
+/// thread.
+struct Borrowed<'a> {
+    address: usize,
+    /// It goes after the page.
+    _used: Option<Used<'a>>,
+    _thread: NotThreadSafe,
+}
+
+impl<'a> Borrowed<'a> {
+    /// Maps a page, in `memory` if the calling thread has none of its own.
+    fn new(memory: &'a Memory) -> Result<Self> {
+        let used = Used::new(memory);
+        if used.is_none() && !is_trusted_program() {
+            return Err(EPERM);
+        }
+        // SAFETY: The thread has memory, to which this adds a page where there is room.
         let address = unsafe {
             bindings::vm_mmap(
                 core::ptr::null_mut(),
@@ -304,24 +377,28 @@ impl Borrowed {
         // Such addresses are errors.
         let address = from_err_ptr(address as *mut u8)?;
         // INVARIANT: It is mapped.
-        Ok(Self(address as usize, NotThreadSafe))
+        Ok(Self {
+            address: address as usize,
+            _used: used,
+            _thread: NotThreadSafe,
+        })
     }
 
     /// Returns its address.
     fn address(&self) -> *const c_char {
-        self.0 as *const c_char
+        self.address as *const c_char
     }
 
     /// Returns its first `len` bytes.
     fn slice(&self, len: usize) -> UserSlice {
-        UserSlice::new(UserPtr::from_addr(self.0), len)
+        UserSlice::new(UserPtr::from_addr(self.address), len)
     }
 }
 
-impl Drop for Borrowed {
+impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants it is mapped in this thread's program. If the program has
+        // SAFETY: By the type invariants it is mapped where this thread works. If the program has
         // unmapped it meanwhile, that is its own affair.
-        unsafe { bindings::vm_munmap(self.0, PAGE_SIZE) };
+        unsafe { bindings::vm_munmap(self.address, PAGE_SIZE) };
     }
 }
