@@ -192,6 +192,10 @@ unsafe impl Sync for Mapped {}
 impl Mapped {
     /// Maps the grants `refs` of `from`: all or none.
     ///
+    /// `from` must be another domain, unless this is a PV one: in others Xen takes a frame that the
+    /// domain maps from itself away from where it was (`p2m_add_page()`,
+    /// `xen/arch/x86/mm/p2m.c`), and never puts it back.
+    ///
     /// Context: process context, may sleep.
     ///
     /// # Errors
