@@ -7,6 +7,7 @@
 //! the pages of both control rings. Of a connection: its page, and two segments that may be
 //! exchanged for larger or smaller ones.
 
+mod codec;
 mod message;
 mod rendezvous;
 
@@ -16,18 +17,20 @@ use super::{
     segment::Size,
     slots::Side, //
 };
+pub use codec::{
+    Frame,
+    Malformed,
+    HEAD_MAX, //
+};
 pub use message::{
     Connect,
     Direction,
-    Frame,
-    Malformed,
     Message,
     Offer,
     Reason,
     Segments,
     Socket,
     FIRST_ORDER_MAX,
-    HEAD_MAX,
     LISTED_MAX,
     LISTED_PER_PAGE, //
 };

@@ -136,11 +136,13 @@ proptest! {
             prop_assert_eq!(header.len, len);
             // What says nothing may be anything: reasons that are not known, lists that are not used.
             if let Message::Refuse { .. } | Message::Reset { .. } = message {
-                (head.truncate(4), same.truncate(4));
+                head.truncate(4);
+same.truncate(4);
             }
             if let Message::Offer(offer) = message {
                 let used = 12 + 4 * offer.lists().len();
-                (head.truncate(used), same.truncate(used));
+                head.truncate(used);
+same.truncate(used);
             }
             if let Message::Datagram { .. } = message {
                 head.truncate(8);
