@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Slots and the doorbell that names them.
+
+use proptest::prelude::*;
+use socket_link::link::doorbell::{answer, ring};
+use socket_link::link::slots::{Side, Slot, Table, SLOTS};
+use socket_link::plain::Bell;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+fn slot(number: u32) -> Slot {
+    Slot::new(number).unwrap()
+}
+
+#[test]
+fn each_side_opens_its_own_half() {
+    assert_eq!(slot(2047).opener(), Side::Initiator);
+    assert_eq!(slot(2048).opener(), Side::Acceptor);
+    assert_eq!(Slot::new(SLOTS), None);
+    assert_eq!(Slot::new(u32::MAX), None);
+    for side in [Side::Initiator, Side::Acceptor] {
+        let mut table = Table::new(side, u32::MAX);
+        let taken: BTreeSet<_> = std::iter::from_fn(|| table.take()).collect();
+        assert_eq!(taken.len(), 2048);
+        assert!(taken.iter().all(|slot| slot.opener() == side));
+        assert!(!table.give(slot(if side == Side::Initiator { 2048 } else { 2047 })));
+        assert_eq!(table.used(), 2048);
+    }
+}
+
+#[test]
+fn a_slot_is_used_anew_as_late_as_can_be() {
+    let mut table = Table::new(Side::Acceptor, 2);
+    assert_eq!(table.take(), Some(slot(2048)));
+    assert!(table.give(slot(2048)) && !table.give(slot(2048)));
+    assert_eq!(table.take(), Some(slot(2049)));
+    assert_eq!(table.take(), Some(slot(2050)));
+    assert_eq!(table.take(), None);
+    table.set_limit(1);
+    assert!(table.give(slot(2049)));
+    assert_eq!(table.take(), None);
+    table.set_limit(3000);
+    assert_eq!(
+        std::iter::from_fn(|| table.take()).last(),
+        Some(slot(2049)),
+        "the last is the one that was given back last"
+    );
+}
+
+proptest! {
+    #[test]
+    fn who_rang_is_heard_once(
+        rounds in prop::collection::vec(prop::collection::vec(0..SLOTS, 0..200), 1..4),
+    ) {
+        let bell = Bell::default();
+        for rung in rounds {
+            let events = rung.iter().filter(|&&number| ring(&bell, slot(number))).count();
+            prop_assert_eq!(events, usize::from(!rung.is_empty()));
+            let mut heard = Vec::new();
+            let count = answer(&bell, |slot| heard.push(slot.number()));
+            prop_assert_eq!(count as usize, heard.len());
+            let rung: BTreeSet<_> = rung.into_iter().collect();
+            prop_assert_eq!(heard, rung.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(answer(&bell, |_| ()), 0);
+        }
+    }
+}
+
+#[test]
+fn a_summary_without_words_is_nothing() {
+    let bell = Bell::default();
+    bell.summary.store(u64::MAX, Ordering::Relaxed);
+    assert_eq!(answer(&bell, |_| ()), 0);
+    // What is not named is not looked at.
+    bell.words[3].store(1, Ordering::Relaxed);
+    assert_eq!(answer(&bell, |_| ()), 0);
+    bell.summary.store(1 << 3, Ordering::Relaxed);
+    assert_eq!(answer(&bell, |rung| assert_eq!(rung, slot(192))), 1);
+}
