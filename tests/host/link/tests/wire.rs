@@ -63,7 +63,7 @@ fn offer() -> impl Strategy<Value = Offer> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let about = (slot(), direction(), reason(), any::<[u32; 3]>(), 0..13u32);
+    let about = (slot(), direction(), reason(), any::<[u32; 3]>(), 0..11u32);
     let other = about.prop_map(|(slot, direction, reason, words, which)| match which {
         0 => Message::Hello {
             version: words[0],
@@ -184,7 +184,8 @@ fn values_out_of_range_are_refused() {
     );
     assert_eq!(refused(2, &[1, 0, 0, 0, 0, 0, 4]), Err(Malformed::Value));
     assert_eq!(refused(0, &[]), Err(Malformed::Kind));
-    assert_eq!(refused(13, &[]), Err(Malformed::Kind));
+    assert_eq!(refused(13, &[1, 13]), Err(Malformed::Value));
+    assert_eq!(refused(14, &[]), Err(Malformed::Kind));
     assert_eq!(
         refused(5, &[1, 99]),
         Ok(Message::Reset {
