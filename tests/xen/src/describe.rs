@@ -506,7 +506,7 @@ mod tests {
         );
         let plain = host.guests[0].config();
         assert!(
-            !plain.contains("vif=") && !plain.contains("disk="),
+            !plain.contains("\nvif=") && !plain.contains("\ndisk="),
             "{plain}"
         );
         assert!(host.all_dom0_words().contains("bed.address=10.0.0.1/24"));

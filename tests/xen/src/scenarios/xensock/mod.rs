@@ -13,7 +13,7 @@ use bed::{Bed, Machine, tools};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
 const CID_LOCAL: u32 = 1;
 const CID_HOST: u32 = 2;

@@ -40,6 +40,7 @@ pub fn ncat(ends: &Ends<'_>) -> Result<()> {
         "--keep-open",
         "--exec",
         "/bin/cat",
+        &cid,
         &port,
     ];
     let _server = ends.server.listen(&listen, NCAT_PORT)?;
