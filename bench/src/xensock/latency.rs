@@ -7,7 +7,7 @@ use anyhow::Result;
 
 const ROUNDS: usize = 10;
 const SIZE: usize = 64;
-const COUNT: usize = 2000;
+const COUNT: usize = 500;
 const WAYS: [Way; 4] = [Way::Netfront, Way::Vchan, Way::Unix, Way::Ours];
 
 pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(1800);
 /// For one run.
-const RUN: Duration = Duration::from_secs(60);
+const RUN: Duration = Duration::from_secs(120);
 const CLIENT: &str = "client";
 const SERVER: &str = "server";
 const SINGLE: &str = "single";
