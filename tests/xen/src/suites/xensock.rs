@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Scenarios for sockets between domains, on Debian's kernel: two PV guests, two PVH guests and dom0 in one
-//! boot; one of each, and the shorter scenarios, where all tests are run.
+//! Scenarios for sockets between domains, on Debian's kernel: PV and PVH guests, alike and mixed, and dom0.
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
 use crate::scenarios::xensock::{BETWEEN_ENDS, Ends, FATES, Scenario};
 use anyhow::Result;
-use bed::{Bed, Guest, Host};
+use bed::{Bed, Guest, Host, Kind};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -14,16 +13,29 @@ const LIMIT: Duration = Duration::from_secs(3600);
 const DOM0_MIB: u32 = 704;
 const DOM0: &str = "dom0";
 const MODULES: [&str; 3] = ["vsock", "vsock_diag", "vsock_loopback"];
-/// Who connects to whom.
-const PAIRS: [(&str, &str); 5] = [
-    ("pv1", "pv2"),
-    ("pvh1", "pvh2"),
-    ("pv1", "pvh1"),
-    ("pvh1", DOM0),
-    (DOM0, "pv1"),
+/// Guests of a boot, and who connects to whom there. Two at once: four would have to share two processors
+/// with dom0 while they boot.
+struct Boot {
+    kinds: [Kind; 2],
+    pairs: &'static [(&'static str, &'static str)],
+}
+
+const BOOTS: [Boot; 3] = [
+    Boot {
+        kinds: [Kind::Pv, Kind::Pv],
+        pairs: &[("a", "b"), (DOM0, "a")],
+    },
+    Boot {
+        kinds: [Kind::Pvh, Kind::Pvh],
+        pairs: &[("a", "b"), ("a", DOM0)],
+    },
+    Boot {
+        kinds: [Kind::Pv, Kind::Pvh],
+        pairs: &[("a", "b"), ("b", "a")],
+    },
 ];
 
-/// Those that are run with all other tests.
+/// Those that are run with all other tests, in the last boot only.
 const SHORT: [&str; 4] = [
     "xensock_socat",
     "xensock_ncat",
@@ -40,37 +52,40 @@ pub fn chosen(filter: &str, wanted: impl Fn(&str) -> bool) -> Vec<&'static Scena
         .collect()
 }
 
-/// Runs the chosen scenarios.
+/// Runs the chosen scenarios in each boot.
 pub fn run(suite: &Suite, chosen: &[&Scenario], short: bool, accel: &str) -> Result<()> {
-    let host = Host::new("xensock").limit(LIMIT).dom0_mib(DOM0_MIB);
-    let mut host = host.accel(accel).dom0_module("xensock");
+    for boot in BOOTS.iter().skip(if short { BOOTS.len() - 1 } else { 0 }) {
+        run_boot(suite, boot, chosen, accel)?;
+    }
+    Ok(())
+}
+
+fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Result<()> {
+    let names = boot.kinds.map(|kind| kind.to_string());
+    let host = Host::new(&format!("xensock-{}", names.join("-")));
+    let host = host.limit(LIMIT).dom0_mib(DOM0_MIB).accel(accel);
+    let mut host = host.dom0_module("xensock");
     for module in MODULES {
         host = host.dom0_kernel_module(module);
     }
-    let first = [Guest::pv("pv1"), Guest::pvh("pvh1")];
-    let second = [Guest::pv("pv2"), Guest::pvh("pvh2")];
-    let second = second.into_iter().filter(|_| !short);
-    for guest in first.into_iter().chain(second) {
+    // Domains are told apart by what they are and by their place: pv-a, pvh-b.
+    for (kind, place) in boot.kinds.into_iter().zip(["a", "b"]) {
+        let guest = Guest::new(&format!("{kind}-{place}"), kind);
         let guest = guest.network().tools().module("xensock");
         let equip = |guest: Guest, module| guest.kernel_module(module);
         host = host.guest(MODULES.into_iter().fold(guest, equip));
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
-    bed.dom0().insmod("xensock", &[])?;
-    for guest in bed.guests() {
-        bed.guest(guest.name())?.insmod("xensock", &[])?;
-    }
-    let here = |name| name == DOM0 || bed.guests().iter().any(|guest| guest.name() == name);
-    for (client, server) in PAIRS {
-        if !here(client) || !here(server) {
-            continue;
-        }
-        let ends = Ends::between(&bed, client, server)?;
-        for scenario in chosen {
-            if ends.can(scenario) {
-                run_one(suite, scenario, &ends);
-            }
+    let name = |place: &str| match place {
+        "a" => bed.guests()[0].name(),
+        "b" => bed.guests()[1].name(),
+        _ => DOM0,
+    };
+    for (client, server) in boot.pairs {
+        let ends = Ends::between(&bed, name(client), name(server))?;
+        for scenario in chosen.iter().filter(|one| ends.can(one)) {
+            run_one(suite, scenario, &ends);
         }
     }
     check_logs(suite, &bed);
