@@ -101,11 +101,7 @@ impl<R> End<R> {
 
     /// Calls `copy` with the memory, the offset and the length of each part of `place`, until it
     /// copies less than that; returns how many bytes it has copied.
-    fn each(
-        &self,
-        place: &Place,
-        mut copy: impl FnMut(&Shared, usize, usize) -> usize,
-    ) -> u32 {
+    fn each(&self, place: &Place, mut copy: impl FnMut(&Shared, usize, usize) -> usize) -> u32 {
         let Some(Some(segment)) = self.segments.get(place.slot) else {
             return 0;
         };
@@ -343,12 +339,7 @@ impl Conn {
     }
 
     /// Sends at most `len` bytes, as many as there is room for.
-    pub(crate) fn send(
-        &self,
-        sock: &Locked,
-        from: &mut Outgoing<'_>,
-        len: usize,
-    ) -> Result<usize> {
+    pub(crate) fn send(&self, sock: &Locked, from: &mut Outgoing<'_>, len: usize) -> Result<usize> {
         let limit = self.limit();
         let (sent, wanted) = self.try_tx(sock, |tx| {
             let len = u32::try_from(len).unwrap_or(u32::MAX);

@@ -78,11 +78,7 @@ fn segment(writer: Side) -> usize {
 
 impl Control {
     /// The control rings in `memory`, with their lines in `header`; we are `side`.
-    pub(crate) fn new(
-        header: Arc<Shared>,
-        memory: Arc<Shared>,
-        side: Side,
-    ) -> impl PinInit<Self> {
+    pub(crate) fn new(header: Arc<Shared>, memory: Arc<Shared>, side: Side) -> impl PinInit<Self> {
         pin_init!(Self {
             memory,
             side,
@@ -108,9 +104,7 @@ impl Control {
 
         let bytes = frame.bytes();
         let place = ring.place(bytes.len() as u32);
-        let (first, second) = bytes
-            .split_at_checked(place.first as usize)
-            .ok_or(Lost)?;
+        let (first, second) = bytes.split_at_checked(place.first as usize).ok_or(Lost)?;
         let at = segment(self.side);
         let first = self.memory.write(at + place.offset as usize, first);
         let second = self.memory.write(at, second);

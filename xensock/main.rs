@@ -25,9 +25,9 @@ use xen::{
     store::Watch, //
 };
 
+mod bells;
 #[path = "../rust/bindings/mod.rs"]
 pub mod bindings;
-mod bells;
 mod conn;
 mod control;
 mod driver;

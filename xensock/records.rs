@@ -101,7 +101,12 @@ impl Record {
     }
 
     /// Makes the ring that we write go over to `segment`; returns whether it has.
-    pub(crate) fn go_over(&mut self, direction: Direction, size: Size, segment: Arc<Shared>) -> bool {
+    pub(crate) fn go_over(
+        &mut self,
+        direction: Direction,
+        size: Size,
+        segment: Arc<Shared>,
+    ) -> bool {
         let gone = self.conn.with_tx(|tx| {
             let gone = tx.ring.switch(&tx.lines, size) == Ok(true);
             if gone {

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The connections over a link: how they come about, and how they end.
+
+use super::{
+    first,
+    Peer, //
+};
+use crate::{
+    bells::CONTROL,
+    conn::{
+        Conn,
+        End, //
+    },
+    control::Lost,
+    driver::Driver,
+    link::{
+        ring::{
+            Consumer,
+            Producer, //
+        },
+        segment::Size,
+        slots::{
+            Slot,
+            SLOTS, //
+        },
+        wire::{
+            self,
+            Connect,
+            Direction,
+            Message,
+            Reason,
+            Segments,
+            Socket, //
+        }, //
+    },
+    linux::work::Worker,
+    memory::{
+        RingAt,
+        Shared, //
+    },
+    records::{
+        Record,
+        Stage, //
+    },
+    vsock::{
+        self,
+        Address,
+        Child,
+        Kind,
+        Locked,
+        SocketError,
+        State, //
+    },
+    xen::grant::{
+        Granted,
+        Mapped, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+impl Peer {
+    /// Opens a connection for `sock`.
+    ///
+    /// Context: process context, may sleep; `sock` is locked.
+    ///
+    /// # Errors
+    ///
+    /// `ENOBUFS` if there are too many to this domain, `ENOMEM`, `ENOSPC` (no grant is left).
+    pub(crate) fn open(&self, sock: &Locked, conn: &Arc<Conn>) -> Result {
+        let size = self.settings.first();
+        let pages = size.pages() as usize;
+        let page = Granted::new(self.domain, 1, GFP_KERNEL)?;
+        let forth = Granted::new(self.domain, pages, GFP_KERNEL)?;
+        let back = Granted::new(self.domain, pages, GFP_KERNEL)?;
+        let (local, remote) = (sock.local(), sock.remote());
+
+        let mut records = self.records.lock();
+        let slot = records
+            .free(self.side, SLOTS / 2)
+            .ok_or(SocketError::NoBuffers)?;
+        let connect = Connect {
+            slot,
+            socket: match sock.kind() {
+                Kind::Seqpacket => Socket::SeqPacket,
+                _ => Socket::Stream,
+            },
+            src_port: local.port,
+            dst_port: remote.port,
+            limit: u32::try_from(sock.buffer_size()).unwrap_or(u32::MAX),
+            page: first(&page)?,
+            segments: Segments::new(size, forth.refs(), back.refs()).ok_or(EINVAL)?,
+        };
+        let page = Arc::new(Shared::Own(page), GFP_KERNEL)?;
+        let segments = [
+            Arc::new(Shared::Own(forth), GFP_KERNEL)?,
+            Arc::new(Shared::Own(back), GFP_KERNEL)?,
+        ];
+        let record = Record::new(conn.clone(), Stage::Opening, page.clone(), segments.clone());
+        let record = KBox::new(record, GFP_KERNEL)?;
+        if !self.is_alive() {
+            return Err(SocketError::ConnectionReset.into());
+        }
+        self.attach(conn, slot, &page, &segments, size, sock.buffer_size())?;
+        self.bells.set(slot, Some(sock.hold()));
+        records.set(slot, record);
+        drop(records);
+
+        self.post(Message::Connect(connect));
+        Ok(())
+    }
+
+    /// Gives a connection its rings.
+    pub(super) fn attach(
+        &self,
+        conn: &Conn,
+        slot: Slot,
+        page: &Arc<Shared>,
+        segments: &[Arc<Shared>; 2],
+        size: Size,
+        buffer_size: u64,
+    ) -> Result {
+        let link = self.bells.worker().ok_or(SocketError::ConnectionReset)?;
+        let ours = Direction::written_by(self.side, slot.opener());
+        let theirs = ours.other();
+        let tx = End::new(
+            link.clone(),
+            slot,
+            RingAt::new(page.clone(), wire::lines(ours)),
+            Producer::new(size),
+            segments[ours.index()].clone(),
+        );
+        let rx = End::new(
+            link,
+            slot,
+            RingAt::new(page.clone(), wire::lines(theirs)),
+            Consumer::new(size),
+            segments[theirs.index()].clone(),
+        );
+        conn.attach(tx, rx, buffer_size);
+        Ok(())
+    }
+
+    /// Whether we have opened the connection in `slot`.
+    pub(super) fn is_ours(&self, slot: Slot) -> bool {
+        slot.opener() == self.side
+    }
+
+    /// Takes a message of the peer.
+    pub(super) fn handle(&self, message: Message) -> Result<(), Lost> {
+        let ours = message.slot().is_some_and(|slot| self.is_ours(slot));
+        match (message, ours) {
+            (Message::Connect(connect), false) => self.connect(&connect),
+            (Message::Accept { slot }, true) => self.accepted(slot),
+            (Message::Refuse { slot, reason }, true) => self.refused(slot, reason),
+            (Message::Reset { slot, .. }, _) => self.reset(slot),
+            (Message::Released { slot }, true) => self.released(slot),
+            (Message::Want { slot, size }, true) => {
+                self.offer(slot, Direction::ToOpener, size);
+                Ok(())
+            }
+            (Message::Offer(offer), false) => self.offered(&offer),
+            (Message::Taken { slot, direction }, true) => self.taken(slot, direction),
+            (Message::Declined { slot, direction }, true) => self.declined(slot, direction),
+            (Message::Dropped { slot, direction }, true) => self.dropped(slot, direction),
+            (Message::Goodbye, _) => {
+                self.end();
+                Ok(())
+            }
+            (Message::Hello { .. } | Message::Datagram { .. }, _) => Ok(()),
+            _ => Err(Lost),
+        }
+    }
+
+    /// The peer opens a connection.
+    pub(super) fn connect(&self, connect: &Connect) -> Result<(), Lost> {
+        let slot = connect.slot;
+        if slot.number() == CONTROL || self.records.lock().get(slot).is_some() {
+            return Err(Lost);
+        }
+        match self.admit(connect) {
+            Ok(()) => self.post(Message::Accept { slot }),
+            Err(reason) => self.post(Message::Refuse { slot, reason }),
+        }
+        Ok(())
+    }
+
+    /// Makes a connection that the peer opens.
+    pub(super) fn admit(&self, connect: &Connect) -> Result<(), Reason> {
+        let no_memory = |_| Reason::NoMemory;
+        let local = Address {
+            cid: self.settings.own().cid(),
+            port: connect.dst_port,
+        };
+        let remote = Address {
+            cid: self.domain.cid(),
+            port: connect.src_port,
+        };
+        let kind = match connect.socket {
+            Socket::Stream => Kind::Stream,
+            Socket::SeqPacket => Kind::Seqpacket,
+        };
+        let listener = vsock::find_bound(local).ok_or(Reason::NoListener)?;
+        let map = |refs: &[u32]| -> Result<Arc<Shared>> {
+            let mapped = Mapped::new(self.domain, refs)?;
+            Ok(Arc::new(Shared::Peers(mapped), GFP_KERNEL)?)
+        };
+        let page = map(&[connect.page]).map_err(no_memory)?;
+        let segments = [
+            map(connect.segments.refs(Direction::FromOpener)).map_err(no_memory)?,
+            map(connect.segments.refs(Direction::ToOpener)).map_err(no_memory)?,
+        ];
+
+        let listener = listener.lock();
+        if listener.state() != State::Listening || listener.kind() != kind {
+            return Err(Reason::NoListener);
+        }
+        let child = Child::<Worker<Driver>>::new(&listener, local, remote);
+        let child = child.map_err(|error| match error {
+            ENOMEM => Reason::NoMemory,
+            _ => Reason::Busy,
+        })?;
+        let conn: Arc<Conn> = child.socket().into();
+        let record = Record::new(conn.clone(), Stage::Open, page.clone(), segments.clone());
+        let record = KBox::new(record, GFP_KERNEL).map_err(|_| Reason::NoMemory)?;
+        let buffer_size = child.locked().buffer_size();
+        let attached = self.attach(
+            &conn,
+            connect.slot,
+            &page,
+            &segments,
+            connect.segments.size(),
+            buffer_size,
+        );
+        attached.map_err(|_| Reason::Closed)?;
+        self.bells.set(connect.slot, Some(child.hold()));
+        self.records.lock().set(connect.slot, record);
+        child.enqueue();
+        Ok(())
+    }
+
+    /// The peer has made a connection that we open.
+    pub(super) fn accepted(&self, slot: Slot) -> Result<(), Lost> {
+        match self.records.lock().get(slot) {
+            Some(record) if record.stage == Stage::Opening => record.stage = Stage::Open,
+            // We have given it up meanwhile.
+            Some(record) if record.stage == Stage::Leaving => return Ok(()),
+            _ => return Err(Lost),
+        }
+        if let Some(sock) = self.bells.sock(slot) {
+            sock.lock().connected();
+        }
+        Ok(())
+    }
+
+    /// The peer does not make a connection that we open.
+    pub(super) fn refused(&self, slot: Slot, reason: Reason) -> Result<(), Lost> {
+        let record = {
+            let mut records = self.records.lock();
+            match records.get(slot) {
+                Some(record) if matches!(record.stage, Stage::Opening | Stage::Leaving) => {
+                    records.take(slot)
+                }
+                _ => return Err(Lost),
+            }
+        };
+        let Some(record) = record else {
+            return Ok(());
+        };
+        if record.stage == Stage::Opening {
+            let sock = self.bells.sock(slot);
+            self.bells.set(slot, None);
+            record.conn.detach();
+            if let Some(sock) = sock {
+                sock.lock().refused(match reason {
+                    Reason::Denied => EACCES,
+                    Reason::NoMemory => ENOMEM,
+                    _ => SocketError::ConnectionReset.into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a connection for its program, with an error.
+    pub(super) fn disconnect(&self, slot: Slot, conn: &Conn) {
+        let sock = self.bells.sock(slot);
+        self.bells.set(slot, None);
+        conn.detach();
+        if let Some(sock) = sock {
+            let sock = sock.lock();
+            if !sock.refused(SocketError::ConnectionReset.into()) {
+                sock.set_error(SocketError::ConnectionReset.into());
+                sock.closed(false);
+            }
+        }
+    }
+
+    /// The peer has ended a connection.
+    pub(super) fn reset(&self, slot: Slot) -> Result<(), Lost> {
+        let conn = match self.records.lock().get(slot) {
+            Some(record) => record.conn.clone(),
+            // It was on its way when we let go.
+            None => return Ok(()),
+        };
+        self.disconnect(slot, &conn);
+        self.finish(slot);
+        Ok(())
+    }
+
+    /// Nobody here uses a connection any more.
+    pub(super) fn finish(&self, slot: Slot) {
+        let mut records = self.records.lock();
+        let Some(record) = records.get(slot) else {
+            return;
+        };
+        if self.is_ours(slot) {
+            let stage = core::mem::replace(&mut record.stage, Stage::Leaving);
+            let released = match stage {
+                Stage::Released => records.take(slot),
+                _ => None,
+            };
+            drop(records);
+            drop(released);
+            if stage == Stage::Opening {
+                self.post(Message::Reset {
+                    slot,
+                    reason: Reason::Cancelled,
+                });
+            }
+        } else {
+            let record = records.take(slot);
+            drop(records);
+            drop(record);
+            self.post(Message::Released { slot });
+        }
+    }
+
+    /// The peer has nothing of a connection mapped any more.
+    pub(super) fn released(&self, slot: Slot) -> Result<(), Lost> {
+        let record = {
+            let mut records = self.records.lock();
+            let record = records.get(slot).ok_or(Lost)?;
+            match record.stage {
+                Stage::Opening | Stage::Released => return Err(Lost),
+                // What it has sent can still be received: the memory is ours.
+                Stage::Open => {
+                    record.stage = Stage::Released;
+                    return Ok(());
+                }
+                Stage::Leaving => records.take(slot),
+            }
+        };
+        drop(record);
+        Ok(())
+    }
+}

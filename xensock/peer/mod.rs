@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A link to another domain: how it comes about, what goes over it, and how it ends.
+
+mod connections;
+mod segments;
+mod worker;
+
+use crate::{
+    bells::{
+        Bells,
+        CONTROL, //
+    },
+    control::{
+        Control,
+        Lost, //
+    },
+    link::{
+        doorbell,
+        segment::Size,
+        slots::{
+            Side,
+            Slot, //
+        },
+        wire::{
+            self,
+            Message,
+            Rendezvous,
+            CONTROL_REFS, //
+        }, //
+    },
+    linux::{
+        random,
+        work::Worker, //
+    },
+    memory::{
+        BellsAt,
+        Shared, //
+    },
+    records::Records,
+    rendezvous,
+    settings::Settings,
+    wishes::{
+        Wish,
+        Wishes, //
+    },
+    xen::{
+        domain::DomId,
+        event::Channel,
+        grant::{
+            Granted,
+            Mapped, //
+        }, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
+/// How a link stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// We have called, and nobody has answered yet.
+    Calling = 0,
+    Up = 1,
+    /// To be torn down.
+    Ended = 2,
+    /// Torn down.
+    Over = 3,
+}
+
+/// A link to another domain.
+#[pin_data]
+pub(crate) struct Peer {
+    settings: Arc<Settings>,
+    domain: DomId,
+    side: Side,
+    call: Rendezvous,
+    phase: Atomic<u32>,
+    /// For how many looks nobody has wanted anything of a peer that does not answer.
+    idle: Atomic<u32>,
+    /// The bells that we ring.
+    out: BellsAt,
+    bells: Arc<Bells>,
+    channel: Channel<Arc<Bells>>,
+    wishes: Wishes,
+    #[pin]
+    control: Control,
+    #[pin]
+    records: Records,
+}
+
+/// What a new link is made of.
+struct Parts {
+    header: Arc<Shared>,
+    control: Arc<Shared>,
+    bells: Arc<Bells>,
+    channel: Channel<Arc<Bells>>,
+    call: Rendezvous,
+}
+
+impl Peer {
+    /// Calls the domain `domain`. It will answer when it has a driver; what is sent waits for that.
+    ///
+    /// Context: process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), what xenstored says.
+    pub(crate) fn call(settings: Arc<Settings>, domain: DomId) -> Result<Arc<Worker<Self>>> {
+        let header = Granted::new(domain, 1, GFP_KERNEL)?;
+        let control = Granted::new(domain, CONTROL_REFS, GFP_KERNEL)?;
+        header.write(wire::MAGIC_OFFSET, &wire::MAGIC.to_le_bytes())?;
+        header.write(wire::VERSION_OFFSET, &wire::VERSION.to_le_bytes())?;
+        for (at, reference) in (0..).step_by(4).zip(control.refs()) {
+            header.write(wire::CONTROL_REFS_OFFSET + at, &reference.to_le_bytes())?;
+        }
+        let page = first(&header)?;
+
+        let header = Arc::new(Shared::Own(header), GFP_KERNEL)?;
+        let bells = Arc::pin_init(
+            Bells::new(header.clone(), wire::bell(Side::Acceptor)),
+            GFP_KERNEL,
+        )?;
+        let channel = Channel::listen(domain, bells.clone())?;
+        let call = Rendezvous {
+            header: page,
+            port: channel.port(),
+            nonce: random::number(),
+        };
+        let parts = Parts {
+            header,
+            control: Arc::new(Shared::Own(control), GFP_KERNEL)?,
+            bells,
+            channel,
+            call,
+        };
+        let link = Self::new(settings, domain, Side::Initiator, parts)?;
+        if let Err(error) = rendezvous::call(domain, &call) {
+            link.tear_down();
+            return Err(error);
+        }
+        link.kick();
+        Ok(link)
+    }
+
+    /// Answers the call `call` of the domain `domain`.
+    ///
+    /// Context: process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` or `EACCES` if there is nothing behind the call, `ENOMEM`, `ENOSPC`.
+    pub(crate) fn answer(
+        settings: Arc<Settings>,
+        domain: DomId,
+        call: Rendezvous,
+    ) -> Result<Arc<Worker<Self>>> {
+        let header = Mapped::new(domain, &[call.header])?;
+        let mut words = [[0; 4]; 2];
+        header.read(wire::MAGIC_OFFSET, words.as_flattened_mut())?;
+        if words.map(u32::from_le_bytes) != [wire::MAGIC, wire::VERSION] {
+            return Err(EINVAL);
+        }
+        let mut refs = [[0; 4]; CONTROL_REFS];
+        header.read(wire::CONTROL_REFS_OFFSET, refs.as_flattened_mut())?;
+        let control = Mapped::new(domain, &refs.map(u32::from_le_bytes))?;
+
+        let header = Arc::new(Shared::Peers(header), GFP_KERNEL)?;
+        let bells = Arc::pin_init(
+            Bells::new(header.clone(), wire::bell(Side::Initiator)),
+            GFP_KERNEL,
+        )?;
+        let channel = Channel::connect(domain, call.port, bells.clone())?;
+        let parts = Parts {
+            header,
+            control: Arc::new(Shared::Peers(control), GFP_KERNEL)?,
+            bells,
+            channel,
+            call,
+        };
+        let link = Self::new(settings, domain, Side::Acceptor, parts)?;
+        link.phase.store(Phase::Up as u32, Relaxed);
+        link.kick();
+        Ok(link)
+    }
+
+    fn new(
+        settings: Arc<Settings>,
+        domain: DomId,
+        side: Side,
+        parts: Parts,
+    ) -> Result<Arc<Worker<Self>>> {
+        let Parts {
+            header,
+            control,
+            bells,
+            channel,
+            call,
+        } = parts;
+        let link = Arc::pin_init(
+            Worker::new(
+                c"xensock-link",
+                try_pin_init!(Self {
+                    settings,
+                    domain,
+                    side,
+                    call,
+                    phase: Atomic::new(Phase::Calling as u32),
+                    idle: Atomic::new(0),
+                    out: BellsAt::new(header.clone(), wire::bell(*side)),
+                    bells,
+                    channel,
+                    wishes: Wishes::new()?,
+                    control <- Control::new(header, control, *side),
+                    records <- Records::new(),
+                }? Error),
+            ),
+            GFP_KERNEL,
+        )?;
+        link.bells.set_worker(Some(link.clone()));
+        Ok(link)
+    }
+
+    /// The domain at the other end.
+    pub(crate) fn domain(&self) -> DomId {
+        self.domain
+    }
+
+    /// Whether it carries connections, or will.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.phase.load(Relaxed) <= Phase::Up as u32
+    }
+
+    /// Whether it has been torn down.
+    pub(crate) fn is_over(&self) -> bool {
+        self.phase.load(Relaxed) == Phase::Over as u32
+    }
+
+    /// Whether it answers a call of the domain `caller`.
+    pub(crate) fn answers(&self, caller: DomId) -> bool {
+        self.domain == caller && self.side == Side::Acceptor
+    }
+
+    /// Whether it was made by `call`.
+    pub(crate) fn is_call(&self, call: &Rendezvous) -> bool {
+        self.call == *call
+    }
+
+    /// Ends the link, soon.
+    ///
+    /// Context: any.
+    pub(crate) fn end(&self) {
+        if self.is_alive() {
+            self.phase.store(Phase::Ended as u32, Relaxed);
+        }
+        self.bells.kick();
+    }
+
+    /// The largest segment that a connection gets.
+    pub(crate) fn largest(&self) -> Size {
+        self.settings.last()
+    }
+
+    /// Rings the bell of a connection.
+    ///
+    /// Context: any.
+    pub(crate) fn ring(&self, slot: Slot) {
+        if doorbell::ring(&self.out, slot) {
+            self.channel.notify();
+        }
+    }
+
+    /// Wants something of the worker.
+    ///
+    /// Context: any.
+    pub(crate) fn wish(&self, slot: Slot, wish: Wish) {
+        if self.wishes.make(slot, wish) {
+            self.bells.kick();
+        }
+    }
+
+    /// The program has closed the connection in `slot`.
+    ///
+    /// Context: process context.
+    pub(crate) fn closed(&self, slot: Slot) {
+        self.bells.set(slot, None);
+        self.wish(slot, Wish::CLOSED);
+    }
+
+    fn ring_control(&self) {
+        if let Some(control) = Slot::new(CONTROL) {
+            self.ring(control);
+        }
+    }
+
+    /// Sends a message.
+    ///
+    /// Context: process context, may sleep.
+    fn post(&self, message: Message) {
+        match self.control.send(message) {
+            Ok(true) => self.ring_control(),
+            Ok(false) => {}
+            Err(Lost) => self.end(),
+        }
+    }
+}
+
+/// The first page's grant reference.
+fn first(memory: &Granted) -> Result<u32> {
+    memory.refs().first().copied().ok_or(EINVAL)
+}

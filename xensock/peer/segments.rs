@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Larger segments for rings that are full.
+
+use super::{
+    first,
+    Peer, //
+};
+use crate::{
+    control::Lost,
+    link::{
+        segment::Size,
+        slots::Slot,
+        wire::{
+            Direction,
+            Message,
+            Offer,
+            LISTED_PER_PAGE, //
+        }, //
+    },
+    memory::Shared,
+    records::{
+        Offered,
+        Stage, //
+    },
+    xen::grant::{
+        Granted,
+        Mapped, //
+    }, //
+};
+use kernel::{
+    alloc::flags::__GFP_NOWARN,
+    prelude::*,
+    sync::Arc, //
+};
+
+impl Peer {
+    /// A ring that we write is too small.
+    pub(super) fn grow(&self, slot: Slot) {
+        let size = match self.records.lock().get(slot) {
+            Some(record) if !record.asked => record.conn.wanted(self.settings.last()),
+            _ => None,
+        };
+        let Some(size) = size else {
+            return;
+        };
+        if self.is_ours(slot) {
+            self.offer(slot, Direction::FromOpener, size);
+        } else {
+            if let Some(record) = self.records.lock().get(slot) {
+                record.asked = true;
+            }
+            self.post(Message::Want { slot, size });
+        }
+    }
+
+    /// Offers a segment of `size` for a direction of a connection that we have opened, if it has
+    /// none as large.
+    pub(super) fn offer(&self, slot: Slot, direction: Direction, size: Size) {
+        let size = size.min(self.settings.last());
+        let at = direction.index();
+        let mut records = self.records.lock();
+        let Some(record) = records.get(slot) else {
+            return;
+        };
+        let larger = size.bytes() as usize > record.segments[at].len();
+        if record.stage != Stage::Open || !record.is_settled(direction) || !larger {
+            return;
+        }
+        let Ok((offered, lists)) = self.segment(size) else {
+            if direction == Direction::FromOpener {
+                record.conn.set_largest();
+            }
+            return;
+        };
+        let Some(offer) = Offer::new(slot, direction, size, &lists) else {
+            return;
+        };
+        if direction == Direction::ToOpener {
+            let next = offered.segment.clone();
+            let taken = record.conn.with_rx(|rx| {
+                let free = rx.ring.offered(size);
+                if free {
+                    rx.segments[1 - rx.ring.slot()] = Some(next);
+                }
+                free
+            });
+            if taken != Some(true) {
+                return;
+            }
+        }
+        record.offered[at] = Some(offered);
+        drop(records);
+        self.post(Message::Offer(offer));
+    }
+
+    /// Returns a segment to offer, and the grant references of the pages that list its own.
+    pub(super) fn segment(&self, size: Size) -> Result<(Offered, KVec<u32>)> {
+        let flags = GFP_KERNEL | __GFP_NOWARN;
+        let segment = Granted::new(self.domain, size.pages() as usize, flags)?;
+        let mut lists = KVec::new();
+        let mut refs = KVec::new();
+        for part in segment.refs().chunks(LISTED_PER_PAGE as usize) {
+            let list = Granted::new(self.domain, 1, flags)?;
+            for (at, reference) in (0..).step_by(4).zip(part) {
+                list.write(at, &reference.to_le_bytes())?;
+            }
+            refs.push(first(&list)?, GFP_KERNEL)?;
+            lists.push(list, GFP_KERNEL)?;
+        }
+        let offered = Offered {
+            segment: Arc::new(Shared::Own(segment), GFP_KERNEL)?,
+            _lists: lists,
+        };
+        Ok((offered, refs))
+    }
+
+    /// The peer offers a segment for a direction of a connection that it has opened.
+    pub(super) fn offered(&self, offer: &Offer) -> Result<(), Lost> {
+        let (slot, direction) = (offer.slot, offer.direction);
+        let mapped = self.map(offer);
+        let mut records = self.records.lock();
+        let Some(record) = records.get(slot) else {
+            return Ok(());
+        };
+        record.asked = false;
+        let Some(segment) = mapped.filter(|_| record.is_settled(direction)) else {
+            if direction == Direction::ToOpener {
+                record.conn.set_largest();
+            }
+            drop(records);
+            self.post(Message::Declined { slot, direction });
+            return Ok(());
+        };
+        let taken = match direction {
+            Direction::FromOpener => record.follow(offer.size, segment),
+            Direction::ToOpener => record.go_over(direction, offer.size, segment),
+        };
+        drop(records);
+        if !taken {
+            self.post(Message::Declined { slot, direction });
+            return Ok(());
+        }
+        self.post(Message::Taken { slot, direction });
+        if direction == Direction::ToOpener {
+            self.post(Message::Dropped { slot, direction });
+            self.moved(slot);
+        }
+        Ok(())
+    }
+
+    /// Maps what is offered.
+    pub(super) fn map(&self, offer: &Offer) -> Option<Arc<Shared>> {
+        let pages = offer.size.pages() as usize;
+        let lists = Mapped::new(self.domain, offer.lists()).ok()?;
+        let mut refs = KVec::with_capacity(pages, GFP_KERNEL).ok()?;
+        for at in (0..4 * pages).step_by(4) {
+            let mut word = [0; 4];
+            lists.read(at, &mut word).ok()?;
+            refs.push(u32::from_le_bytes(word), GFP_KERNEL).ok()?;
+        }
+        drop(lists);
+        let mapped = Mapped::new(self.domain, &refs).ok()?;
+        Arc::new(Shared::Peers(mapped), GFP_KERNEL).ok()
+    }
+
+    /// The peer has mapped what we have offered.
+    pub(super) fn taken(&self, slot: Slot, direction: Direction) -> Result<(), Lost> {
+        let at = direction.index();
+        let mut records = self.records.lock();
+        let record = records.get(slot).ok_or(Lost)?;
+        let offered = record.offered[at].take().ok_or(Lost)?;
+        if direction == Direction::FromOpener {
+            let size = Size::from_bytes(offered.segment.len() as u32).ok_or(Lost)?;
+            record.go_over(direction, size, offered.segment.clone());
+        }
+        let before = core::mem::replace(&mut record.segments[at], offered.segment);
+        record.before[at] = Some(before);
+        drop(records);
+        self.moved(slot);
+        Ok(())
+    }
+
+    /// The peer has not mapped what we have offered.
+    pub(super) fn declined(&self, slot: Slot, direction: Direction) -> Result<(), Lost> {
+        let mut records = self.records.lock();
+        let record = records.get(slot).ok_or(Lost)?;
+        let offered = record.offered[direction.index()].take().ok_or(Lost)?;
+        match direction {
+            Direction::FromOpener => record.conn.set_largest(),
+            Direction::ToOpener => {
+                record.conn.with_rx(|rx| {
+                    if rx.ring.withdraw() {
+                        rx.segments[1 - rx.ring.slot()] = None;
+                    }
+                });
+            }
+        }
+        drop(records);
+        drop(offered);
+        Ok(())
+    }
+
+    /// The peer has not mapped any more what was before the segment of a direction.
+    pub(super) fn dropped(&self, slot: Slot, direction: Direction) -> Result<(), Lost> {
+        let before = {
+            let mut records = self.records.lock();
+            let record = records.get(slot).ok_or(Lost)?;
+            record.before[direction.index()].take().ok_or(Lost)?
+        };
+        drop(before);
+        Ok(())
+    }
+
+    /// A ring that we read has gone over to another segment.
+    pub(super) fn crossed(&self, slot: Slot) {
+        if self.is_ours(slot) {
+            return;
+        }
+        let direction = Direction::FromOpener;
+        let before = {
+            let mut records = self.records.lock();
+            let Some(record) = records.get(slot) else {
+                return;
+            };
+            let Some(next) = record.next[direction.index()].take() else {
+                return;
+            };
+            core::mem::replace(&mut record.segments[direction.index()], next)
+        };
+        drop(before);
+        self.post(Message::Dropped { slot, direction });
+    }
+
+    /// A ring that we write has gone over to another segment: both ends look.
+    pub(super) fn moved(&self, slot: Slot) {
+        self.ring(slot);
+        if let Some(sock) = self.bells.sock(slot) {
+            sock.write_space();
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a link's worker does.
+
+use super::{
+    Peer,
+    Phase, //
+};
+use crate::{
+    control::Lost,
+    link::{
+        slots::{
+            Slot,
+            SLOTS, //
+        },
+        wire::{
+            Message,
+            Reason, //
+        }, //
+    },
+    linux::work::Task,
+    rendezvous,
+    wishes::Wish,
+    xen::event::Status, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed,
+    time::Msecs, //
+};
+
+/// How often the worker looks whether the peer is still there, in milliseconds.
+const LOOK_MS: Msecs = 500;
+
+/// As many messages are taken at once; then others have their turn.
+const BUDGET: usize = 256;
+
+/// For so many looks a peer is called that does not answer and that nobody waits for.
+const PATIENCE: u32 = 20;
+
+impl Peer {
+    /// Takes messages of the peer. Returns whether there may be more.
+    fn receive(&self) -> Result<bool, Lost> {
+        for _ in 0..BUDGET {
+            let Some((message, event)) = self.control.receive()? else {
+                return Ok(false);
+            };
+            if event {
+                self.ring_control();
+            }
+            self.handle(message)?;
+        }
+        Ok(true)
+    }
+
+    /// Does what connections want.
+    fn serve(&self) {
+        self.wishes.grant(|slot, wish| {
+            if wish.has(Wish::CROSSED) {
+                self.crossed(slot);
+            }
+            if wish.has(Wish::BROKEN) {
+                self.break_off(slot);
+            } else if wish.has(Wish::GROW) {
+                self.grow(slot);
+            }
+            if wish.has(Wish::CLOSED) {
+                self.finish(slot);
+            }
+        });
+    }
+
+    /// Ends a connection of which the peer has broken a ring.
+    fn break_off(&self, slot: Slot) {
+        let Some(conn) = self
+            .records
+            .lock()
+            .get(slot)
+            .map(|record| record.conn.clone())
+        else {
+            return;
+        };
+        self.disconnect(slot, &conn);
+        self.post(Message::Reset {
+            slot,
+            reason: Reason::Broken,
+        });
+        self.finish(slot);
+    }
+
+    /// Looks whether the peer is there.
+    fn look(&self) {
+        let there = self.channel.status() == Status::Interdomain;
+        match (self.phase.load(Relaxed) == Phase::Calling as u32, there) {
+            (true, true) => {
+                self.phase.store(Phase::Up as u32, Relaxed);
+                rendezvous::withdraw(self.domain);
+            }
+            (true, false) => self.call_again(),
+            (false, true) => {}
+            (false, false) => self.end(),
+        }
+    }
+
+    /// Calls a peer again that may not have had a driver, for as long as somebody waits for it.
+    fn call_again(&self) {
+        let idle = if self.records.lock().is_wanted() {
+            0
+        } else {
+            self.idle.load(Relaxed) + 1
+        };
+        self.idle.store(idle, Relaxed);
+        if idle > PATIENCE {
+            self.end();
+        } else if idle == 0 && rendezvous::call(self.domain, &self.call).is_err() {
+            self.end();
+        }
+    }
+
+    /// Ends all connections and gives the memory back.
+    ///
+    /// Context: process context, may sleep; no socket is locked.
+    pub(crate) fn tear_down(&self) {
+        if self.phase.load(Relaxed) == Phase::Over as u32 {
+            return;
+        }
+        let calling = self.phase.load(Relaxed) == Phase::Calling as u32;
+        self.phase.store(Phase::Ended as u32, Relaxed);
+        if let Ok(true) = self.control.send(Message::Goodbye) {
+            self.ring_control();
+        }
+        for slot in (0..SLOTS).filter_map(Slot::new) {
+            let record = self.records.lock().take(slot);
+            if let Some(record) = record {
+                self.disconnect(slot, &record.conn);
+            }
+        }
+        if calling {
+            rendezvous::withdraw(self.domain);
+        }
+        self.bells.set_worker(None);
+        self.phase.store(Phase::Over as u32, Relaxed);
+    }
+}
+
+impl Task for Peer {
+    fn step(&self) -> Option<Msecs> {
+        let more = self.receive().and_then(|more| {
+            if self.control.flush()? {
+                self.ring_control();
+            }
+            Ok(more)
+        });
+        let more = more.unwrap_or_else(|Lost| {
+            pr_warn!("domain {} has broken the link\n", self.domain);
+            self.end();
+            false
+        });
+        self.serve();
+        if self.is_alive() {
+            self.look();
+        }
+        if !self.is_alive() {
+            self.tear_down();
+            return None;
+        }
+        Some(if more { 0 } else { LOOK_MS })
+    }
+}
