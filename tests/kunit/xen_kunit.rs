@@ -26,8 +26,6 @@ pub mod bindings;
 mod faults;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
-#[path = "../../rust/linux/vsock/mod.rs"]
-pub mod vsock;
 #[path = "../../rust/xen/mod.rs"]
 pub mod xen;
 

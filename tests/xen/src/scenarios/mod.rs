@@ -123,6 +123,10 @@ pub fn prepare<'a>(bed: &'a Bed, name: &str) -> Result<Balloon<'a>> {
         // Settings of the last one's go with it.
         bed.guest(name)?.rmmod("xenballoon")?;
     }
+    let most = (MOST_MIB << 10).to_string();
+    if bed.xenstore_read(name, "memory/static-max")?.trim() != most {
+        bed.allow(name, MOST_MIB)?;
+    }
     let balloon = Balloon::load(bed, name)?;
     // What is under way from the last one is not this one's.
     balloon.ask(BOOT_MIB)?;
