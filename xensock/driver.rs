@@ -71,7 +71,7 @@ impl Driver {
 
     /// Makes it possible for others to be called.
     ///
-    /// Context: a privileged program, sleeps until xenstored has answered.
+    /// Context: a privileged program or a thread of the kernel, sleeps until xenstored has answered.
     ///
     /// # Errors
     ///
@@ -189,8 +189,9 @@ impl Pausing for Worker<Driver> {
     }
 
     fn proceed(&self) {
-        if let Err(error) = self.settings.ask_again() {
-            pr_warn!("cannot tell which domain this is now: {error:?}\n");
+        let ready = self.settings.ask_again().and_then(|()| self.prepare());
+        if let Err(error) = ready {
+            pr_warn!("no other domain can be called any more: {error:?}\n");
         }
     }
 }

@@ -53,7 +53,7 @@ impl Rendezvous {
 
     /// Makes the directory readable by all, if that has not been done in this domain.
     ///
-    /// Context: a user's process, sleeps until xenstored has answered.
+    /// Context: a privileged program or a thread of the kernel, sleeps until xenstored has answered.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
         };
         host = host.guest(scenarios::control::equip(guest.module("xenballoon"))?);
     }
-    host = scenarios::host::equip(host.dom0_module("xenballoon"));
+    host = host.dom0_module("xenballoon");
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
     std::thread::scope(|scope| {
