@@ -35,26 +35,15 @@ const BOOTS: [Boot; 3] = [
     },
 ];
 
-/// Those that are run with all other tests, in the last boot only.
-const SHORT: [&str; 4] = [
-    "xensock_socat",
-    "xensock_ncat",
-    "xensock_stream",
-    "xensock_seqpacket",
-];
-
-/// All that `wanted` lets through; the short ones if it is about all tests there are.
-pub fn chosen(filter: &str, wanted: impl Fn(&str) -> bool) -> Vec<&'static Scenario> {
+/// All that `wanted` lets through.
+pub fn chosen(wanted: impl Fn(&str) -> bool) -> Vec<&'static Scenario> {
     let all = BETWEEN_ENDS.iter().chain(&FATES);
-    let chosen = all.filter(|one| wanted(one.name));
-    chosen
-        .filter(|one| !filter.is_empty() || SHORT.contains(&one.name))
-        .collect()
+    all.filter(|one| wanted(one.name)).collect()
 }
 
 /// Runs the chosen scenarios in each boot.
-pub fn run(suite: &Suite, chosen: &[&Scenario], short: bool, accel: &str) -> Result<()> {
-    for boot in BOOTS.iter().skip(if short { BOOTS.len() - 1 } else { 0 }) {
+pub fn run(suite: &Suite, chosen: &[&Scenario], accel: &str) -> Result<()> {
+    for boot in &BOOTS {
         run_boot(suite, boot, chosen, accel)?;
     }
     Ok(())
