@@ -49,7 +49,7 @@ cache=$(cd "$cache" && pwd)
 stock=(root linux-7.2 stock modules-stock)
 booted=("${stock[@]}" dom0 bed)
 equipped=("${booted[@]}" tools)
-all=("${equipped[@]}" linux-7.3 kunit next modules-kunit modules-next)
+all=("${booted[@]}" linux-7.3 kunit next modules-kunit modules-next)
 kasan=("${booted[@]}" llvm kasan modules-kasan)
 
 command=${1:?}
@@ -67,6 +67,7 @@ run | shell)
 test)
 	case ${1:-} in
 	kasan) prepare "${kasan[@]}" ;;
+	*vsock* | *xensock*) prepare "${all[@]}" tools ;;
 	*) prepare "${all[@]}" ;;
 	esac
 	cargo_run bed test "$@"

@@ -8,7 +8,6 @@ pub mod host;
 mod pressure;
 mod sight;
 mod sleep;
-mod trace;
 pub mod xensock;
 
 use anyhow::{Context, Result, ensure};
@@ -45,7 +44,6 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         .chain(&control::SCENARIOS)
         .chain(&sight::SCENARIOS)
         .chain(&sleep::SCENARIOS)
-        .chain(&trace::SCENARIOS)
         .chain(&endurance::SCENARIOS)
         .map(|&(name, run)| Scenario { name, run })
 }
