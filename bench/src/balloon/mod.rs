@@ -123,7 +123,7 @@ fn run_in(
     let name = boot.guest.name();
     println!("{name}: booting");
     let host = Host::new("bench").cpus(boot.cpus).accel(&options.accel);
-    let host = host.limit(Duration::from_secs(900));
+    let host = host.limit(Duration::from_secs(2400));
     let guest = boot.guest.clone().module("xenballoon");
     let bed = Bed::boot(bed::pages::equip(host.guest(guest))?)?;
     let both = Both::of(&bed, name, options.rounds)?;

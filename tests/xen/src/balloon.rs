@@ -13,9 +13,9 @@ pub const BUILTIN: &str = "/sys/devices/system/xen_memory/xen_memory0";
 
 const POLL: Duration = Duration::from_millis(20);
 /// For a module to hear of a target.
-const HEAR_LIMIT: Duration = Duration::from_secs(20);
+const HEAR_LIMIT: Duration = Duration::from_secs(60);
 /// For the way to it.
-const MOVE_LIMIT: Duration = Duration::from_secs(90);
+const MOVE_LIMIT: Duration = Duration::from_secs(240);
 
 /// One look at a balloon.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -19,14 +19,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// For what the tool stack does with a whole domain.
-const DOMAIN_LIMIT: Duration = Duration::from_secs(60);
+const DOMAIN_LIMIT: Duration = Duration::from_secs(240);
 /// For a live migration of a guest that does not keep still.
 const MIGRATE_LIMIT: Duration = Duration::from_secs(240);
 /// For a kernel's way to its agent.
-const BOOT_LIMIT: Duration = Duration::from_secs(120);
+const BOOT_LIMIT: Duration = Duration::from_secs(360);
 
 /// For a kernel message's way here.
-const MARK_LIMIT: Duration = Duration::from_secs(20);
+const MARK_LIMIT: Duration = Duration::from_secs(60);
 
 /// Xen, dom0 and guests, until dropped.
 pub struct Bed {

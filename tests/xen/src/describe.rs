@@ -304,7 +304,7 @@ impl Host {
         Self {
             guests: Vec::new(),
             label: label.into(),
-            limit: Duration::from_secs(300),
+            limit: Duration::from_secs(900),
             accel: "tcg".into(),
             cpus: 2,
             dom0_mib: 512,

@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
 /// For what should take no time at all.
-const SHORT: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_secs(90);
 /// For what a module does when it comes or goes.
-const MODULE_LIMIT: Duration = Duration::from_secs(120);
+const MODULE_LIMIT: Duration = Duration::from_secs(240);
 /// On top of a request's own limit: the way there and back under emulation.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(30);
 
 /// Of a program that has ended.
 #[derive(Clone, Debug)]

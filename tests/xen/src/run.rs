@@ -13,7 +13,7 @@ const BOOT_MIB: u64 = 256;
 const MOST_MIB: u64 = 384;
 /// Down, up, past the boot size to maxmem, and back.
 const TARGETS_MIB: [u64; 4] = [200, 240, MOST_MIB, BOOT_MIB];
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// Boots, moves memory, tells.
 pub fn run(accel: &str) -> Result<ExitCode> {

@@ -13,7 +13,7 @@ pub type Alone = (&'static str, fn(&Bed) -> Result<()>);
 pub const SCENARIOS: [Alone; 1] = [("balloon_dom0", dom0)];
 
 const POLL: Duration = Duration::from_millis(50);
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// dom0's balloon, by its own `xl`.
 fn dom0(bed: &Bed) -> Result<()> {

@@ -15,7 +15,7 @@ pub const SCENARIOS: [(&str, Run); 4] = [
     ("balloon_c_names", c_names),
 ];
 
-const FILL_LIMIT: Duration = Duration::from_secs(60);
+const FILL_LIMIT: Duration = Duration::from_secs(180);
 
 /// Memory filled with what cannot be reclaimed; emptied when dropped.
 pub(super) struct Filled<'a>(&'a Machine<'a>);

@@ -9,7 +9,7 @@ use anyhow::Result;
 use bed::{Bed, Guest, Host};
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(1500);
+const LIMIT: Duration = Duration::from_secs(2700);
 /// Room for a guest's saved state.
 const DOM0_MIB: u32 = 704;
 

@@ -15,7 +15,7 @@ const MODULES: [&str; 2] = ["xen_kunit", "xenballoon"];
 
 /// A kernel to run them on.
 pub struct Pass {
-    name: &'static str,
+    pub name: &'static str,
     flavour: Flavour,
     kinds: &'static [Kind],
     limit: Duration,
@@ -28,13 +28,26 @@ pub const KUNIT: Pass = Pass {
     name: "kunit",
     flavour: Flavour::Kunit,
     kinds: &[Kind::Pv, Kind::Pvh],
-    limit: Duration::from_secs(900),
+    limit: Duration::from_secs(1800),
     checked: &[
         ("balloon_random_targets", |balloon| {
-            endurance::random_targets(balloon, 200)
+            endurance::random_targets(balloon, 40)
         }),
-        ("balloon_cycles", |balloon| endurance::cycles(balloon, 100)),
+        ("balloon_cycles", |balloon| endurance::cycles(balloon, 10)),
     ],
+};
+
+/// The same for long.
+pub const ENDURANCE: Pass = Pass {
+    name: "endurance",
+    limit: Duration::from_secs(7200),
+    checked: &[
+        ("balloon_random_targets", |balloon| {
+            endurance::random_targets(balloon, 500)
+        }),
+        ("balloon_cycles", |balloon| endurance::cycles(balloon, 200)),
+    ],
+    ..KUNIT
 };
 
 /// Memory that is not there, any more or at all.
@@ -42,8 +55,7 @@ pub const KASAN: Pass = Pass {
     name: "kasan",
     flavour: Flavour::Kasan,
     kinds: &[Kind::Pvh],
-    limit: Duration::from_secs(900),
-    checked: KUNIT.checked,
+    ..KUNIT
 };
 
 const RESULTS: &str = "/sys/kernel/debug/kunit";

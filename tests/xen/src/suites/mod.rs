@@ -39,10 +39,12 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let run = |suite: &Suite| kunit::run(suite, &kunit::KUNIT, accel);
         suites.push(("kunit", Box::new(run)));
     }
-    // Its kernel is made only when it is asked for.
-    if filter == "kasan" {
-        let run = |suite: &Suite| kunit::run(suite, &kunit::KASAN, accel);
-        suites.push(("kasan", Box::new(run)));
+    // These are run only when asked for: the one takes an hour, the other's kernel must be made.
+    for pass in [&kunit::ENDURANCE, &kunit::KASAN] {
+        if filter == pass.name {
+            let run = |suite: &Suite| kunit::run(suite, pass, accel);
+            suites.push((pass.name, Box::new(run)));
+        }
     }
     if !chosen.is_empty() || !alone.is_empty() {
         suites.push((
@@ -68,7 +70,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             .map(|scenario| scenario.name);
         let names: Vec<&str> = names.chain(alone).chain(sockets).collect();
         bail!(
-            "no test's name begins with {filter:?}; there are host, next, kunit, kasan, vsock, {}",
+            "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, vsock, {}",
             names.join(", ")
         );
     }
