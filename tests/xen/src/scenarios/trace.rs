@@ -129,6 +129,7 @@ fn walk(balloon: &Balloon<'_>) -> Result<()> {
     bed.xenstore_write(&name, "memory/target", &below)?;
     balloon.settle(balloon.target_of(210))?;
     set(balloon, "floor_kb", "0")?;
+    come_to_rest(balloon)?;
     balloon.reach(BOOT_MIB).map(drop)
 }
 
