@@ -30,22 +30,32 @@ pub fn socat(ends: &Ends<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The same with another program.
+/// A file each way with another program, which half-closes when its input ends. No echo: what `ncat --exec` has
+/// not yet sent when its peer half-closes is lost, over TCP as well.
 pub fn ncat(ends: &Ends<'_>) -> Result<()> {
-    let (port, cid) = (NCAT_PORT.to_string(), ends.server_cid()?.to_string());
-    let listen = [
-        "ncat",
-        "--vsock",
-        "--listen",
-        "--keep-open",
-        "--exec",
-        "/bin/cat",
-        &cid,
-        &port,
-    ];
-    let _server = ends.server.listen(&listen, NCAT_PORT)?;
+    let (server, client) = (&ends.server, &ends.client);
+    let connect = format!("ncat --vsock {} {NCAT_PORT}", ends.server_cid()?);
+    let listen = format!(
+        "exec ncat --vsock --listen {} {NCAT_PORT}",
+        ends.server_cid()?
+    );
+    let make = "head -c 1000000 /dev/urandom >/tmp/sent; sha256sum </tmp/sent";
     for _ in 0..3 {
-        echoes(&ends.client, &format!("ncat --vsock {cid} {port}"))?;
+        let line = format!("{listen} --recv-only >/tmp/got");
+        let server_got = server.listen(&["sh", "-c", &line], NCAT_PORT)?;
+        let sent = client.shell(&format!("{make}; {connect} </tmp/sent"))?;
+        super::wait_until("all of the file", || {
+            Ok(server.shell("sha256sum </tmp/got")? == sent)
+        })?;
+        drop(server_got);
+
+        let sent = server.shell(make)?;
+        let line = format!("{listen} --send-only </tmp/sent");
+        let _sender = server.listen(&["sh", "-c", &line], NCAT_PORT)?;
+        let got = client.shell(&format!(
+            "{connect} </dev/null >/tmp/got; sha256sum </tmp/got"
+        ))?;
+        ensure!(got == sent, "{got} instead of {sent}");
     }
     Ok(())
 }
