@@ -5,6 +5,12 @@
 use crate::{
     link::{
         doorbell,
+        ring::{
+            Field,
+            Lines,
+            FIN,
+            GONE, //
+        },
         slots::{
             Slot,
             SLOTS, //
@@ -16,6 +22,7 @@ use crate::{
     },
     memory::{
         BellsAt,
+        RingAt,
         Shared, //
     },
     new_irq_lock,
@@ -34,13 +41,41 @@ use kernel::{
 /// The bell of the control rings: the last one. No connection has this slot.
 pub(crate) const CONTROL: u32 = SLOTS - 1;
 
+/// Who waits on the rings of a connection.
+pub(crate) struct Waiter {
+    sock: Sock,
+    /// The lines of the ring that we write, and of the one that we read.
+    lines: (RingAt, RingAt),
+    /// Which ends of the peer were told of, as [`Waiter::ends`] does.
+    told: [bool; 2],
+}
+
+impl Waiter {
+    pub(crate) fn new(sock: Sock, tx: RingAt, rx: RingAt) -> Self {
+        Self {
+            sock,
+            lines: (tx, rx),
+            told: [false; 2],
+        }
+    }
+
+    /// Whether the peer reads no more, and whether it writes no more.
+    fn ends(&self) -> [bool; 2] {
+        let (tx, rx) = &self.lines;
+        [
+            tx.load(Field::ConsFlags) & GONE != 0,
+            rx.load(Field::ProdFlags) & FIN != 0,
+        ]
+    }
+}
+
 /// Who waits on what, for the handler of a link's event channel.
 #[pin_data]
 pub(crate) struct Bells {
     /// The peer's bells: it rings them, we answer.
     bell: BellsAt,
     #[pin]
-    waiting: IrqLock<KVVec<Option<Sock>>>,
+    waiting: IrqLock<KVVec<Option<Waiter>>>,
     /// Who reads the control ring.
     #[pin]
     worker: IrqLock<Option<Arc<Worker<Peer>>>>,
@@ -81,9 +116,9 @@ impl Bells {
     }
 
     /// Says whose the connection in `slot` is.
-    pub(crate) fn set(&self, slot: Slot, sock: Option<Sock>) {
+    pub(crate) fn set(&self, slot: Slot, waiter: Option<Waiter>) {
         let before = match self.waiting.lock().get_mut(slot.index()) {
-            Some(waiting) => core::mem::replace(waiting, sock),
+            Some(waiting) => core::mem::replace(waiting, waiter),
             None => None,
         };
         // Not under the lock: it may be the last reference.
@@ -92,7 +127,29 @@ impl Bells {
 
     /// Whose the connection in `slot` is.
     pub(crate) fn sock(&self, slot: Slot) -> Option<Sock> {
-        self.waiting.lock().get(slot.index())?.clone()
+        let waiting = self.waiting.lock();
+        let waiter = waiting.get(slot.index())?.as_ref()?;
+        Some(waiter.sock.clone())
+    }
+
+    /// Wakes who waits on the connection in `slot`, if anybody does.
+    fn wake(&self, slot: Slot) -> Seen {
+        let mut waiting = self.waiting.lock();
+        let Some(Some(waiter)) = waiting.get_mut(slot.index()) else {
+            return Seen::Nothing;
+        };
+        let ends = waiter.ends();
+        let news = ends != waiter.told;
+        waiter.told = ends;
+        let sock = waiter.sock.clone();
+        drop(waiting);
+        if news {
+            // Some wait for nothing else.
+            sock.state_change();
+        }
+        sock.data_ready();
+        sock.write_space();
+        Seen::Work
     }
 }
 
@@ -103,9 +160,7 @@ impl Handler for Arc<Bells> {
             if slot.number() == CONTROL {
                 self.kick();
                 seen = Seen::Work;
-            } else if let Some(sock) = self.sock(slot) {
-                sock.data_ready();
-                sock.write_space();
+            } else if let Seen::Work = self.wake(slot) {
                 seen = Seen::Work;
             }
         });

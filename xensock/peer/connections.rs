@@ -7,7 +7,10 @@ use super::{
     Peer, //
 };
 use crate::{
-    bells::CONTROL,
+    bells::{
+        Waiter,
+        CONTROL, //
+    },
     conn::{
         Conn,
         End, //
@@ -104,8 +107,7 @@ impl Peer {
         if !self.is_alive() {
             return Err(SocketError::ConnectionReset.into());
         }
-        self.attach(conn, slot, &page, &segments, size, sock.buffer_size())?;
-        self.bells.set(slot, Some(sock.hold()));
+        self.attach(sock, conn, slot, &page, &segments, size)?;
         records.set(slot, record);
         drop(records);
 
@@ -113,34 +115,37 @@ impl Peer {
         Ok(())
     }
 
-    /// Gives a connection its rings.
+    /// Gives a connection its rings, and has its socket woken when they change.
     pub(super) fn attach(
         &self,
+        sock: &Locked,
         conn: &Conn,
         slot: Slot,
         page: &Arc<Shared>,
         segments: &[Arc<Shared>; 2],
         size: Size,
-        buffer_size: u64,
     ) -> Result {
         let link = self.bells.worker().ok_or(SocketError::ConnectionReset)?;
         let ours = Direction::written_by(self.side, slot.opener());
         let theirs = ours.other();
+        let lines = |direction| RingAt::new(page.clone(), wire::lines(direction));
+        let waiter = Waiter::new(sock.hold(), lines(ours), lines(theirs));
         let tx = End::new(
             link.clone(),
             slot,
-            RingAt::new(page.clone(), wire::lines(ours)),
+            lines(ours),
             Producer::new(size),
             segments[ours.index()].clone(),
         );
         let rx = End::new(
             link,
             slot,
-            RingAt::new(page.clone(), wire::lines(theirs)),
+            lines(theirs),
             Consumer::new(size),
             segments[theirs.index()].clone(),
         );
-        conn.attach(tx, rx, buffer_size);
+        conn.attach(tx, rx, sock.buffer_size());
+        self.bells.set(slot, Some(waiter));
         Ok(())
     }
 
@@ -226,17 +231,15 @@ impl Peer {
         let conn: Arc<Conn> = child.socket().into();
         let record = Record::new(conn.clone(), Stage::Open, page.clone(), segments.clone());
         let record = KBox::new(record, GFP_KERNEL).map_err(|_| Reason::NoMemory)?;
-        let buffer_size = child.locked().buffer_size();
         let attached = self.attach(
+            child.locked(),
             &conn,
             connect.slot,
             &page,
             &segments,
             connect.segments.size(),
-            buffer_size,
         );
         attached.map_err(|_| Reason::Closed)?;
-        self.bells.set(connect.slot, Some(child.hold()));
         self.records.lock().set(connect.slot, record);
         child.enqueue();
         Ok(())
