@@ -507,13 +507,6 @@ impl Conn {
         there.unwrap_or(true)
     }
 
-    /// Returns how many bytes were sent that the peer has not received.
-    pub(crate) fn unsent(&self) -> usize {
-        let unread = self.with_tx(|tx| tx.ring.unread(&tx.lines));
-        // A ring that is broken delivers nothing more.
-        unread.and_then(Result::ok).unwrap_or(0) as usize
-    }
-
     /// Nothing more will be sent, or received, or both.
     pub(crate) fn shutdown(&self, how: Shutdown) {
         if how.contains(Shutdown::SEND) {
