@@ -1,35 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! One connection, as its socket sees it: bytes and packets between a program's memory and a ring.
+//!
+//! A copy may take as long as the program's memory wants (`userfaultfd`, FUSE): while there is one
+//! the socket is locked, so that it is the only one, but nothing else is. The link's worker waits
+//! for no program.
 
 use crate::{
+    ends::{
+        Rx,
+        Switched,
+        Tx, //
+    },
     link::{
         packet::{
-            self,
             Header,
-            Packet,
             DATA,
             EOR,
             HEADER, //
         },
         ring::{
             Broken,
-            Consumer,
             Field,
             Lines,
-            Producer, //
+            FIN, //
         },
-        segment::{
-            Place,
-            Size, //
-        },
+        segment::Size,
         slots::Slot, //
     },
-    linux::work::Worker,
-    memory::{
-        RingAt,
-        Shared, //
-    },
+    memory::Shared,
     peer::Peer,
     vsock::{
         Incoming,
@@ -42,11 +41,7 @@ use crate::{
     wishes::Wish, //
 };
 use kernel::{
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    new_mutex,
+    new_spinlock,
     pr_warn_once,
     prelude::*,
     sync::{
@@ -55,194 +50,15 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        SpinLock, //
     }, //
 };
 
 /// As much is published at once, in bytes: the reader works while the writer does.
 const STRIDE: u32 = 128 << 10;
 
-/// A ring that was full grows by this, as a power of two: a producer that waits for a consumer that
-/// only peeks gets no second chance.
-const GROWTH: u8 = 4;
-
-/// One end of one direction.
-pub(crate) struct End<R> {
-    pub(crate) lines: RingAt,
-    pub(crate) ring: R,
-    /// The segment in use, and the one to go over to or that was left.
-    pub(crate) segments: [Option<Arc<Shared>>; 2],
-    link: Arc<Worker<Peer>>,
-    slot: Slot,
-}
-
-/// The writing end.
-pub(crate) type Tx = End<Producer>;
-
-/// The reading end.
-pub(crate) type Rx = End<Consumer>;
-
-impl<R> End<R> {
-    pub(crate) fn new(
-        link: Arc<Worker<Peer>>,
-        slot: Slot,
-        lines: RingAt,
-        ring: R,
-        segment: Arc<Shared>,
-    ) -> Self {
-        Self {
-            lines,
-            ring,
-            segments: [Some(segment), None],
-            link,
-            slot,
-        }
-    }
-
-    /// Calls `copy` with the memory, the offset and the length of each part of `place`, until it
-    /// copies less than that; returns how many bytes it has copied.
-    fn each(&self, place: &Place, mut copy: impl FnMut(&Shared, usize, usize) -> usize) -> u32 {
-        let Some(Some(segment)) = self.segments.get(place.slot) else {
-            return 0;
-        };
-        let (first, second) = (place.first as usize, place.second as usize);
-        let mut done = copy(segment, place.offset as usize, first);
-        if done == first && second > 0 {
-            done += copy(segment, 0, second);
-        }
-        done as u32
-    }
-
-    fn copy_in(&self, place: &Place, source: &mut IovIterSource<'_>) -> u32 {
-        self.each(place, |segment, at, len| segment.copy_in(at, len, source))
-    }
-
-    fn copy_out(&self, place: &Place, dest: &mut IovIterDest<'_>) -> u32 {
-        self.each(place, |segment, at, len| segment.copy_out(at, len, dest))
-    }
-
-    /// Tells the peer that there is something to see.
-    pub(crate) fn tell(&self, wanted: bool) {
-        if wanted {
-            self.link.ring(self.slot);
-        }
-    }
-}
-
-impl Tx {
-    /// How many bytes may be written, with at most `limit` of them on their way.
-    fn room(&mut self, limit: u32) -> Result<u32, Broken> {
-        let free = self.ring.free(&self.lines)?;
-        Ok(free.min(limit.saturating_sub(self.ring.unread(&self.lines)?)))
-    }
-
-    /// Sends at most `len` bytes that there is room for; returns how many it were.
-    fn send(&mut self, len: u32, source: &mut IovIterSource<'_>) -> Result<u32, Broken> {
-        let mut done = 0;
-        while done < len {
-            let place = self.ring.place((len - done).min(STRIDE));
-            let copied = self.copy_in(&place, source);
-            let wanted = self.ring.publish(&self.lines, copied)?;
-            self.tell(wanted);
-            done += copied;
-            if copied < place.len() || copied == 0 {
-                break;
-            }
-        }
-        Ok(done)
-    }
-
-    /// Sends a packet. None if there is no room for all of it.
-    fn send_packet(
-        &mut self,
-        header: Header,
-        source: &mut IovIterSource<'_>,
-    ) -> Result<Option<Result>, Broken> {
-        let Some(room) = packet::room(&mut self.ring, &self.lines, header.len)? else {
-            return Ok(None);
-        };
-        let bytes = header.encode();
-        let written = self.each(&room.header, |segment, at, len| {
-            match segment.write(at, bytes.get(..len).unwrap_or(&bytes)) {
-                Ok(()) => len,
-                Err(_) => 0,
-            }
-        });
-        if written < HEADER || self.copy_in(&room.payload, source) < header.len {
-            return Ok(Some(Err(EFAULT)));
-        }
-        let wanted = self.ring.publish(&self.lines, room.footprint)?;
-        self.tell(wanted);
-        Ok(Some(Ok(())))
-    }
-}
-
-impl Rx {
-    /// Gives bytes back that have been read.
-    fn release(&mut self, len: u32) -> Result<(), Broken> {
-        let wanted = self.ring.release(&self.lines, len)?;
-        self.tell(wanted);
-        Ok(())
-    }
-
-    /// Lets go of a segment that has been read to its end.
-    fn follow(&mut self) {
-        if let Some(left) = self.ring.crossed() {
-            if let Some(segment) = self.segments.get_mut(left) {
-                *segment = None;
-            }
-            self.link.wish(self.slot, Wish::CROSSED);
-        }
-    }
-
-    /// Receives at most `len` bytes of those that are there; returns how many it were and whether
-    /// there were any.
-    fn receive(
-        &mut self,
-        len: u32,
-        peek: bool,
-        dest: &mut IovIterDest<'_>,
-    ) -> Result<(u32, bool), Broken> {
-        let mut done = 0;
-        self.ring.available(&self.lines)?;
-        let there = self.ring.total() > 0;
-        while done < len {
-            let skip = if peek { done } else { 0 };
-            let place = self.ring.place_after(skip, (len - done).min(STRIDE));
-            let copied = self.copy_out(&place, dest);
-            if !peek {
-                self.release(copied)?;
-            }
-            done += copied;
-            if copied < place.len() || copied == 0 {
-                break;
-            }
-        }
-        self.follow();
-        Ok((done, there))
-    }
-
-    /// The packet that waits, if one does.
-    fn packet(&mut self) -> Result<Option<Packet>, Broken> {
-        let Self {
-            ring,
-            lines,
-            segments,
-            ..
-        } = self;
-        let packet = packet::peek(ring, lines, 0, Size::MAX.bytes(), |place, bytes| {
-            if let Some(Some(segment)) = segments.get(place.slot) {
-                // Where it cannot be read the header stays empty, and that is none.
-                let _ = segment.read(place.offset as usize, bytes);
-            }
-        })?;
-        self.follow();
-        match packet {
-            Some(packet) if packet.header.len == 0 => Err(self.ring.condemn(Broken::Packet)),
-            packet => Ok(packet),
-        }
-    }
-}
+/// A ring that was full grows by this, as a power of two.
+const GROWTH: u8 = 2;
 
 /// A connection, or what may become one.
 #[pin_data]
@@ -255,9 +71,9 @@ pub(crate) struct Conn {
     /// The ring cannot be larger than this, in bytes.
     most: Atomic<u32>,
     #[pin]
-    tx: Mutex<Option<Tx>>,
+    tx: SpinLock<Option<Tx>>,
     #[pin]
-    rx: Mutex<Option<Rx>>,
+    rx: SpinLock<Option<Rx>>,
 }
 
 impl Conn {
@@ -268,8 +84,8 @@ impl Conn {
             limit: Atomic::new(0),
             need: Atomic::new(0),
             most: Atomic::new(Size::MAX.bytes()),
-            tx <- new_mutex!(None),
-            rx <- new_mutex!(None),
+            tx <- new_spinlock!(None),
+            rx <- new_spinlock!(None),
         })
     }
 
@@ -311,7 +127,7 @@ impl Conn {
     fn try_tx<T>(&self, sock: &Locked, f: impl FnOnce(&mut Tx) -> Result<T, Broken>) -> Result<T> {
         let mut tx = self.tx.lock();
         let tx: &mut Option<Tx> = &mut tx;
-        let tx = tx.as_mut().ok_or(SocketError::NotConnected)?;
+        let tx = tx.as_mut().ok_or(SocketError::ConnectionReset)?;
         f(tx).map_err(|broken| give_up(sock, &tx.link, tx.slot, broken))
     }
 
@@ -319,7 +135,7 @@ impl Conn {
     fn try_rx<T>(&self, sock: &Locked, f: impl FnOnce(&mut Rx) -> Result<T, Broken>) -> Result<T> {
         let mut rx = self.rx.lock();
         let rx: &mut Option<Rx> = &mut rx;
-        let rx = rx.as_mut().ok_or(SocketError::NotConnected)?;
+        let rx = rx.as_mut().ok_or(SocketError::ConnectionReset)?;
         f(rx).map_err(|broken| give_up(sock, &rx.link, rx.slot, broken))
     }
 
@@ -341,13 +157,30 @@ impl Conn {
     /// Sends at most `len` bytes, as many as there is room for.
     pub(crate) fn send(&self, sock: &Locked, from: &mut Outgoing<'_>, len: usize) -> Result<usize> {
         let limit = self.limit();
-        let (sent, wanted) = self.try_tx(sock, |tx| {
-            let len = u32::try_from(len).unwrap_or(u32::MAX);
-            let wanted = len.min(tx.room(limit)?);
-            Ok((tx.send(wanted, from.source())?, wanted))
-        })?;
-        if sent == 0 && wanted > 0 {
-            return Err(EFAULT);
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let mut sent = 0;
+        while sent < len {
+            let claimed = self.try_tx(sock, |tx| {
+                let room = tx.room(limit)?;
+                Ok(tx.claim(room.min(len - sent).min(STRIDE)))
+            });
+            let part = match claimed {
+                Ok(Some(part)) => part,
+                Err(error) if sent == 0 => return Err(error),
+                _ => break,
+            };
+            let copied = part.copy_in(from.source());
+            let published = self.try_tx(sock, |tx| tx.publish(copied));
+            if sent == 0 {
+                published?;
+                if copied == 0 {
+                    return Err(EFAULT);
+                }
+            }
+            sent += copied;
+            if copied < part.len() {
+                break;
+            }
         }
         Ok(sent as usize)
     }
@@ -365,19 +198,27 @@ impl Conn {
             kind: DATA,
         };
         let space = header.footprint().ok_or(EMSGSIZE)?;
-        self.try_tx(sock, |tx| {
+        let claimed = self.try_tx(sock, |tx| {
             let limit = tx.lines.load(Field::Limit);
             let most = self.most.load(Relaxed).min(tx.link.largest().bytes());
             if header.len > limit || space > most {
                 return Ok(Err(EMSGSIZE));
             }
-            let Some(sent) = tx.send_packet(header, from.source())? else {
-                self.need.store(space, Relaxed);
-                return Ok(Ok(0));
-            };
-            self.need.store(0, Relaxed);
-            Ok(sent.map(|()| len))
-        })?
+            tx.claim_packet(header).map(Ok)
+        })??;
+        let Some((part, footprint)) = claimed else {
+            self.need.store(space, Relaxed);
+            return Ok(0);
+        };
+        self.need.store(0, Relaxed);
+
+        let whole = part.copy_in(from.source()) == header.len;
+        self.try_tx(sock, |tx| tx.publish(if whole { footprint } else { 0 }))?;
+        if whole {
+            Ok(len)
+        } else {
+            Err(EFAULT)
+        }
     }
 
     /// Receives at most `len` bytes of those that are there.
@@ -389,41 +230,55 @@ impl Conn {
     ) -> Result<usize> {
         let peek = to.peek();
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        let (received, there) = self.try_rx(sock, |rx| rx.receive(len, peek, to.dest()))?;
-        if received == 0 && there && len > 0 {
-            return Err(EFAULT);
+        let mut done = 0;
+        while done < len {
+            let skip = if peek { done } else { 0 };
+            let next = self.try_rx(sock, |rx| rx.next(skip, (len - done).min(STRIDE)));
+            let part = match next {
+                Ok(Some(part)) => part,
+                Err(error) if done == 0 => return Err(error),
+                _ => break,
+            };
+            let copied = part.copy_out(to.dest());
+            if copied == 0 && done == 0 {
+                return Err(EFAULT);
+            }
+            done += copied;
+            // What was copied has been received, whatever has become of the ring.
+            if !peek && self.try_rx(sock, |rx| rx.release(copied)).is_err() || copied < part.len() {
+                break;
+            }
         }
-        Ok(received as usize)
+        Ok(done as usize)
     }
 
     /// Receives the packet that waits, as much of it as there is room for; returns its true length
     /// in bytes.
     pub(crate) fn receive_packet(&self, sock: &Locked, to: &mut Incoming<'_>) -> Result<usize> {
-        self.try_rx(sock, |rx| {
-            let Some(packet) = rx.packet()? else {
-                return Ok(Ok(0));
-            };
-            let room = u32::try_from(to.dest().len()).unwrap_or(u32::MAX);
-            let wanted = packet.header.len.min(room);
-            let copied = rx.copy_out(&packet.payload, to.dest());
-            if packet.header.flags & EOR != 0 {
-                to.set_end_of_record();
-            }
-            // What cannot be stored is lost, as with other transports.
-            if !to.peek() {
-                rx.release(packet.footprint)?;
-                rx.follow();
-            }
-            if copied < wanted {
-                return Ok(Err(EFAULT));
-            }
-            Ok(Ok(packet.header.len as usize))
-        })?
+        let Some((packet, part)) = self.try_rx(sock, |rx| rx.next_packet())? else {
+            return Ok(0);
+        };
+        let room = u32::try_from(to.dest().len()).unwrap_or(u32::MAX);
+        let wanted = packet.header.len.min(room);
+        let copied = part.copy_out(to.dest());
+        if packet.header.flags & EOR != 0 {
+            to.set_end_of_record();
+        }
+        // What cannot be stored is lost, as with other transports.
+        if !to.peek() {
+            self.try_rx(sock, |rx| rx.release(packet.footprint))?;
+        }
+        if copied < wanted {
+            return Err(EFAULT);
+        }
+        Ok(packet.header.len as usize)
     }
 
     /// Returns how many bytes can be received, or the length of the packet that can.
     pub(crate) fn readable(&self, sock: &Locked) -> usize {
         let readable = self.try_rx(sock, |rx| {
+            // First: what was sent before it is seen below.
+            let finished = rx.lines.load_acquire(Field::ProdFlags) & FIN != 0;
             let bytes = match self.kind {
                 Kind::Seqpacket => rx.packet()?.map_or(0, |packet| packet.header.len),
                 _ => {
@@ -432,7 +287,7 @@ impl Conn {
                     rx.ring.total()
                 }
             };
-            Ok((bytes, bytes == 0 && rx.ring.finished(&rx.lines)?))
+            Ok((bytes, finished))
         });
         let Ok((bytes, finished)) = readable else {
             return 0;
@@ -523,12 +378,20 @@ impl Conn {
         }
     }
 
-    /// The size that the ring which is written shall have, of those up to `last`. [`None`] if it is
-    /// large enough.
+    /// The size that the ring which is written shall have, of those up to `last`: at least what the
+    /// reader wants to be buffered, as one that only peeks makes no room for another exchange.
+    /// [`None`] if it is large enough.
     pub(crate) fn wanted(&self, last: Size) -> Option<Size> {
-        let size = self.with_tx(|tx| tx.ring.size())?;
-        let need = Size::at_least(u64::from(self.need.load(Relaxed)));
-        larger(size, last).map(|next| next.max(need.min(last)))
+        let (size, limit) = self.with_tx(|tx| (tx.ring.size(), tx.lines.load(Field::Limit)))?;
+        let last = last.min(Size::at_least(u64::from(self.most.load(Relaxed))));
+        let need = self.need.load(Relaxed).max(limit.min(self.limit()));
+        larger(size, last).map(|next| next.max(Size::at_least(u64::from(need)).min(last)))
+    }
+
+    /// Makes the ring that is written go over to `segment`, which has that size. [`None`] if there
+    /// is no ring.
+    pub(crate) fn go_over(&self, size: Size, segment: &Arc<Shared>) -> Option<Switched> {
+        self.with_tx(|tx| tx.go_over(size, segment))
     }
 
     /// The ring that is written cannot be larger than it is.

@@ -31,6 +31,7 @@ pub mod bindings;
 mod conn;
 mod control;
 mod driver;
+mod ends;
 pub mod link;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;

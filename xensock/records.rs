@@ -58,7 +58,7 @@ pub(crate) struct Record {
     pub(crate) segments: [Arc<Shared>; 2],
     /// Where we are the opener: what we have offered.
     pub(crate) offered: [Option<Offered>; 2],
-    /// Where we are not: what we have mapped, and not gone over to.
+    /// What both ends have mapped, and this one has not gone over to.
     pub(crate) next: [Option<Arc<Shared>>; 2],
     /// Where we are the opener: what the peer may still have mapped.
     pub(crate) before: [Option<Arc<Shared>>; 2],
@@ -98,28 +98,6 @@ impl Record {
             self.next[Direction::FromOpener.index()] = Some(segment);
         }
         followed == Some(true)
-    }
-
-    /// Makes the ring that we write go over to `segment`; returns whether it has.
-    pub(crate) fn go_over(
-        &mut self,
-        direction: Direction,
-        size: Size,
-        segment: Arc<Shared>,
-    ) -> bool {
-        let gone = self.conn.with_tx(|tx| {
-            let gone = tx.ring.switch(&tx.lines, size) == Ok(true);
-            if gone {
-                let slot = tx.ring.slot();
-                tx.segments[slot] = Some(segment.clone());
-                tx.segments[1 - slot] = None;
-            }
-            gone
-        });
-        if gone == Some(true) && direction == Direction::ToOpener {
-            self.segments[direction.index()] = segment;
-        }
-        gone == Some(true)
     }
 
     /// Whether nothing is on its way to become the segment of `direction`.

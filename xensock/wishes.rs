@@ -34,6 +34,8 @@ impl Wish {
     pub(crate) const CROSSED: Self = Self(4);
     /// The ring that it writes is too small.
     pub(crate) const GROW: Self = Self(8);
+    /// No program copies to the ring that it writes any more.
+    pub(crate) const UNCLAIMED: Self = Self(16);
 
     /// Whether all of `other` is wanted.
     pub(crate) fn has(self, other: Self) -> bool {

@@ -11,12 +11,10 @@ use crate::{
         Waiter,
         CONTROL, //
     },
-    conn::{
-        Conn,
-        End, //
-    },
+    conn::Conn,
     control::Lost,
     driver::Driver,
+    ends::End,
     link::{
         ring::{
             Consumer,

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     control::Lost,
+    ends::Switched,
     link::{
         segment::Size,
         slots::Slot,
@@ -23,6 +24,7 @@ use crate::{
         Offered,
         Stage, //
     },
+    wishes::Wish,
     xen::grant::{
         Granted,
         Mapped, //
@@ -132,21 +134,57 @@ impl Peer {
             self.post(Message::Declined { slot, direction });
             return Ok(());
         };
-        let taken = match direction {
-            Direction::FromOpener => record.follow(offer.size, segment),
-            Direction::ToOpener => record.go_over(direction, offer.size, segment),
-        };
-        drop(records);
-        if !taken {
-            self.post(Message::Declined { slot, direction });
+        if direction == Direction::ToOpener {
+            record.next[direction.index()] = Some(segment);
+            drop(records);
+            self.go_over(slot);
             return Ok(());
         }
-        self.post(Message::Taken { slot, direction });
-        if direction == Direction::ToOpener {
-            self.post(Message::Dropped { slot, direction });
-            self.moved(slot);
-        }
+        let taken = record.follow(offer.size, segment);
+        drop(records);
+        self.post(match taken {
+            true => Message::Taken { slot, direction },
+            false => Message::Declined { slot, direction },
+        });
         Ok(())
+    }
+
+    /// Makes the ring that we write go over to the segment that waits for that, if there is one,
+    /// and no program copies to the old one just now.
+    pub(super) fn go_over(&self, slot: Slot) {
+        let direction = Direction::written_by(self.side, slot.opener());
+        let at = direction.index();
+        let mut records = self.records.lock();
+        let Some(record) = records.get(slot) else {
+            return;
+        };
+        let Some(next) = record.next[at].clone() else {
+            return;
+        };
+        let Some(size) = Size::from_bytes(next.len() as u32) else {
+            return;
+        };
+        match record.conn.go_over(size, &next) {
+            Some(Switched::Yes) => {}
+            Some(Switched::No) => {
+                self.wish(slot, Wish::BROKEN);
+                return;
+            }
+            // It is tried again, or goes with the connection.
+            Some(Switched::Later) | None => return,
+        }
+        record.next[at] = None;
+        let before = core::mem::replace(&mut record.segments[at], next);
+        if self.is_ours(slot) {
+            record.before[at] = Some(before);
+            drop(records);
+        } else {
+            drop(records);
+            drop(before);
+            self.post(Message::Taken { slot, direction });
+            self.post(Message::Dropped { slot, direction });
+        }
+        self.moved(slot);
     }
 
     /// Maps what is offered.
@@ -169,15 +207,15 @@ impl Peer {
         let at = direction.index();
         let mut records = self.records.lock();
         let record = records.get(slot).ok_or(Lost)?;
-        let offered = record.offered[at].take().ok_or(Lost)?;
+        let Offered { segment, _lists } = record.offered[at].take().ok_or(Lost)?;
         if direction == Direction::FromOpener {
-            let size = Size::from_bytes(offered.segment.len() as u32).ok_or(Lost)?;
-            record.go_over(direction, size, offered.segment.clone());
+            record.next[at] = Some(segment);
+            drop(records);
+            self.go_over(slot);
+            return Ok(());
         }
-        let before = core::mem::replace(&mut record.segments[at], offered.segment);
+        let before = core::mem::replace(&mut record.segments[at], segment);
         record.before[at] = Some(before);
-        drop(records);
-        self.moved(slot);
         Ok(())
     }
 

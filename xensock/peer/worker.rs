@@ -59,6 +59,9 @@ impl Peer {
             if wish.has(Wish::CROSSED) {
                 self.crossed(slot);
             }
+            if wish.has(Wish::UNCLAIMED) {
+                self.go_over(slot);
+            }
             if wish.has(Wish::BROKEN) {
                 self.break_off(slot);
             } else if wish.has(Wish::GROW) {

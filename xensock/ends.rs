@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ends of a connection's rings that are here. Nothing in this file sleeps, and nothing is
+//! copied between a ring and a program's memory: a [`Part`] says what to copy, and is copied with
+//! no lock held.
+
+use crate::{
+    link::{
+        packet::{
+            self,
+            Header,
+            Packet,
+            HEADER, //
+        },
+        ring::{
+            Broken,
+            Consumer,
+            Producer, //
+        },
+        segment::{
+            Place,
+            Size, //
+        },
+        slots::Slot, //
+    },
+    linux::work::Worker,
+    memory::{
+        RingAt,
+        Shared, //
+    },
+    peer::Peer,
+    wishes::Wish, //
+};
+use kernel::{
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    prelude::*,
+    sync::Arc, //
+};
+
+/// One end of one direction.
+///
+/// # Invariants
+///
+/// The connection's record has all of `segments` as well: dropping one here never unmaps it.
+pub(crate) struct End<R> {
+    pub(crate) lines: RingAt,
+    pub(crate) ring: R,
+    /// The segment in use, and the one to go over to or that was left.
+    pub(crate) segments: [Option<Arc<Shared>>; 2],
+    pub(crate) link: Arc<Worker<Peer>>,
+    pub(crate) slot: Slot,
+    claim: Claim,
+}
+
+/// The writing end.
+pub(crate) type Tx = End<Producer>;
+
+/// The reading end.
+pub(crate) type Rx = End<Consumer>;
+
+/// Whether a program copies to the segment that is written to, for as long as that takes. Until it
+/// is done the ring stays in that segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    No,
+    Copying,
+    /// The link's worker wants to be told when that is over.
+    Awaited,
+}
+
+/// What has come of an attempt to go over to another segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switched {
+    Yes,
+    /// Not now: [`Wish::UNCLAIMED`] comes when it is time.
+    Later,
+    /// The peer has not followed the last time.
+    No,
+}
+
+/// A part of a segment that a program copies to or from. The segment stays mapped meanwhile,
+/// whatever becomes of the connection.
+pub(crate) struct Part {
+    segment: Arc<Shared>,
+    place: Place,
+}
+
+impl Part {
+    /// Returns the number of bytes.
+    pub(crate) fn len(&self) -> u32 {
+        self.place.len()
+    }
+
+    /// Calls `copy` with the offset and the length of each stretch, until it copies less than that;
+    /// returns how many bytes it has copied.
+    fn each(&self, mut copy: impl FnMut(usize, usize) -> usize) -> u32 {
+        let (first, second) = (self.place.first as usize, self.place.second as usize);
+        let mut done = copy(self.place.offset as usize, first);
+        if done == first && second > 0 {
+            done += copy(0, second);
+        }
+        done as u32
+    }
+
+    /// Copies from a program's memory; returns how many bytes.
+    ///
+    /// Context: process context, sleeps for as long as that memory takes.
+    pub(crate) fn copy_in(&self, source: &mut IovIterSource<'_>) -> u32 {
+        self.each(|at, len| self.segment.copy_in(at, len, source))
+    }
+
+    /// Copies to a program's memory; returns how many bytes.
+    ///
+    /// Context: process context, sleeps for as long as that memory takes.
+    pub(crate) fn copy_out(&self, dest: &mut IovIterDest<'_>) -> u32 {
+        self.each(|at, len| self.segment.copy_out(at, len, dest))
+    }
+}
+
+impl<R> End<R> {
+    pub(crate) fn new(
+        link: Arc<Worker<Peer>>,
+        slot: Slot,
+        lines: RingAt,
+        ring: R,
+        segment: Arc<Shared>,
+    ) -> Self {
+        Self {
+            lines,
+            ring,
+            segments: [Some(segment), None],
+            link,
+            slot,
+            claim: Claim::No,
+        }
+    }
+
+    /// What lies at `place`, if that is anything.
+    fn part(&self, place: Place) -> Option<Part> {
+        let segment = self.segments.get(place.slot)?.clone()?;
+        (!place.is_empty()).then_some(Part { segment, place })
+    }
+
+    /// Tells the peer that there is something to see.
+    pub(crate) fn tell(&self, wanted: bool) {
+        if wanted {
+            self.link.ring(self.slot);
+        }
+    }
+}
+
+impl Tx {
+    /// How many bytes may be written, with at most `limit` of them on their way.
+    pub(crate) fn room(&mut self, limit: u32) -> Result<u32, Broken> {
+        let free = self.ring.free(&self.lines)?;
+        Ok(free.min(limit.saturating_sub(self.ring.unread(&self.lines)?)))
+    }
+
+    /// Where at most `len` bytes may be written; [`Tx::publish`] comes next. [`None`] if there is
+    /// no room.
+    pub(crate) fn claim(&mut self, len: u32) -> Option<Part> {
+        let part = self.part(self.ring.place(len))?;
+        self.claim = Claim::Copying;
+        Some(part)
+    }
+
+    /// Where the payload of a packet may be written, and what to publish then. [`None`] if there is
+    /// no room for all of it.
+    pub(crate) fn claim_packet(&mut self, header: Header) -> Result<Option<(Part, u32)>, Broken> {
+        let Some(room) = packet::room(&mut self.ring, &self.lines, header.len)? else {
+            return Ok(None);
+        };
+        let Some(part) = self.part(room.payload) else {
+            return Ok(None);
+        };
+        let at = room.header.offset as usize;
+        if room.header.first != HEADER || part.segment.write(at, &header.encode()).is_err() {
+            return Err(self.ring.condemn(Broken::Misuse));
+        }
+        self.claim = Claim::Copying;
+        Ok(Some((part, room.footprint)))
+    }
+
+    /// Sends the first `len` bytes of what was claimed, and no more of it.
+    pub(crate) fn publish(&mut self, len: u32) -> Result<(), Broken> {
+        if core::mem::replace(&mut self.claim, Claim::No) == Claim::Awaited {
+            self.link.wish(self.slot, Wish::UNCLAIMED);
+        }
+        let wanted = self.ring.publish(&self.lines, len)?;
+        self.tell(wanted);
+        Ok(())
+    }
+
+    /// Goes over to `segment`, which has that size.
+    pub(crate) fn go_over(&mut self, size: Size, segment: &Arc<Shared>) -> Switched {
+        if self.claim != Claim::No {
+            self.claim = Claim::Awaited;
+            return Switched::Later;
+        }
+        if self.ring.switch(&self.lines, size) != Ok(true) {
+            return Switched::No;
+        }
+        let slot = self.ring.slot();
+        self.segments[slot] = Some(segment.clone());
+        self.segments[1 - slot] = None;
+        Switched::Yes
+    }
+}
+
+impl Rx {
+    /// What comes next, behind `skip` bytes: at most `len` bytes.
+    pub(crate) fn next(&mut self, skip: u32, len: u32) -> Result<Option<Part>, Broken> {
+        self.ring.available(&self.lines)?;
+        let part = self.part(self.ring.place_after(skip, len));
+        self.follow();
+        Ok(part)
+    }
+
+    /// Gives bytes back that have been read.
+    pub(crate) fn release(&mut self, len: u32) -> Result<(), Broken> {
+        let wanted = self.ring.release(&self.lines, len)?;
+        self.tell(wanted);
+        self.follow();
+        Ok(())
+    }
+
+    /// Lets go of a segment that has been read to its end.
+    pub(crate) fn follow(&mut self) {
+        if let Some(left) = self.ring.crossed() {
+            if let Some(segment) = self.segments.get_mut(left) {
+                *segment = None;
+            }
+            self.link.wish(self.slot, Wish::CROSSED);
+        }
+    }
+
+    /// The packet that waits, if one does.
+    pub(crate) fn packet(&mut self) -> Result<Option<Packet>, Broken> {
+        let Self {
+            ring,
+            lines,
+            segments,
+            ..
+        } = self;
+        let packet = packet::peek(ring, lines, 0, Size::MAX.bytes(), |place, bytes| {
+            if let Some(Some(segment)) = segments.get(place.slot) {
+                // Where it cannot be read the header stays empty, and that is none.
+                let _ = segment.read(place.offset as usize, bytes);
+            }
+        })?;
+        self.follow();
+        match packet {
+            Some(packet) if packet.header.len == 0 => Err(self.ring.condemn(Broken::Packet)),
+            packet => Ok(packet),
+        }
+    }
+
+    /// The packet that waits, and its payload.
+    pub(crate) fn next_packet(&mut self) -> Result<Option<(Packet, Part)>, Broken> {
+        let Some(packet) = self.packet()? else {
+            return Ok(None);
+        };
+        let part = self.part(packet.payload);
+        part.map(|part| Some((packet, part)))
+            .ok_or_else(|| self.ring.condemn(Broken::Packet))
+    }
+}
