@@ -128,6 +128,7 @@ void xenoxide_cond_resched(void);
 /* vsock.c */
 void xenoxide_sock_hold(struct sock *sk);
 void xenoxide_sock_put(struct sock *sk);
+bool xenoxide_trylock_sock(struct sock *sk);
 void xenoxide_sock_data_ready(struct sock *sk);
 void xenoxide_sock_write_space(struct sock *sk);
 void xenoxide_sock_state_change(struct sock *sk);

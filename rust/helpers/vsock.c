@@ -16,6 +16,19 @@ void xenoxide_sock_put(struct sock *sk)
 	sock_put(sk);
 }
 
+bool xenoxide_trylock_sock(struct sock *sk)
+{
+	bool owned;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	owned = sk->sk_lock.owned;
+	sk->sk_lock.owned = 1;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	if (!owned)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+	return !owned;
+}
+
 void xenoxide_sock_data_ready(struct sock *sk)
 {
 	sk->sk_data_ready(sk);

@@ -4,6 +4,7 @@
 
 use super::{
     first,
+    later::Later,
     Peer, //
 };
 use crate::{
@@ -181,18 +182,16 @@ impl Peer {
     /// The peer opens a connection.
     pub(super) fn connect(&self, connect: &Connect) -> Result<(), Lost> {
         let slot = connect.slot;
-        if slot.number() == CONTROL || self.records.lock().get(slot).is_some() {
+        let used = self.records.lock().get(slot).is_some() || self.is_put_off(slot);
+        if slot.number() == CONTROL || used {
             return Err(Lost);
         }
-        match self.admit(connect) {
-            Ok(()) => self.post(Message::Accept { slot }),
-            Err(reason) => self.post(Message::Refuse { slot, reason }),
-        }
+        self.soon(Later::Connect(*connect));
         Ok(())
     }
 
-    /// Makes a connection that the peer opens.
-    pub(super) fn admit(&self, connect: &Connect) -> Result<(), Reason> {
+    /// Makes a connection that the peer opens. Returns false if its listener is locked.
+    pub(super) fn admit(&self, connect: &Connect) -> Result<bool, Reason> {
         let no_memory = |_| Reason::NoMemory;
         let local = Address {
             cid: self.settings.own().cid(),
@@ -207,6 +206,15 @@ impl Peer {
             Socket::SeqPacket => Kind::Seqpacket,
         };
         let listener = vsock::find_bound(local).ok_or(Reason::NoListener)?;
+        let Some(listener) = listener.try_lock() else {
+            return match listener.state() {
+                State::Listening => Ok(false),
+                _ => Err(Reason::NoListener),
+            };
+        };
+        if listener.state() != State::Listening || listener.kind() != kind {
+            return Err(Reason::NoListener);
+        }
         let map = |refs: &[u32]| -> Result<Arc<Shared>> {
             let mapped = Mapped::new(self.domain, refs)?;
             Ok(Arc::new(Shared::Peers(mapped), GFP_KERNEL)?)
@@ -217,10 +225,6 @@ impl Peer {
             map(connect.segments.refs(Direction::ToOpener)).map_err(no_memory)?,
         ];
 
-        let listener = listener.lock();
-        if listener.state() != State::Listening || listener.kind() != kind {
-            return Err(Reason::NoListener);
-        }
         let child = Child::<Worker<Driver>>::new(&listener, local, remote);
         let child = child.map_err(|error| match error {
             ENOMEM => Reason::NoMemory,
@@ -240,7 +244,7 @@ impl Peer {
         attached.map_err(|_| Reason::Closed)?;
         self.records.lock().set(connect.slot, record);
         child.enqueue();
-        Ok(())
+        Ok(true)
     }
 
     /// The peer has made a connection that we open.
@@ -252,7 +256,7 @@ impl Peer {
             _ => return Err(Lost),
         }
         if let Some(sock) = self.bells.sock(slot) {
-            sock.lock().connected();
+            self.soon(Later::Connected(slot, sock));
         }
         Ok(())
     }
@@ -276,27 +280,29 @@ impl Peer {
             self.bells.set(slot, None);
             record.conn.detach();
             if let Some(sock) = sock {
-                sock.lock().refused(match reason {
+                let error = match reason {
                     Reason::Denied => EACCES,
                     Reason::NoMemory => ENOMEM,
                     _ => SocketError::ConnectionReset.into(),
-                });
+                };
+                self.soon(Later::Refused(record.conn.clone(), sock, error));
             }
         }
         Ok(())
     }
 
     /// Ends a connection for its program, with an error.
-    pub(super) fn disconnect(&self, slot: Slot, conn: &Conn) {
+    pub(super) fn disconnect(&self, slot: Slot, conn: &Arc<Conn>) {
+        let error = SocketError::ConnectionReset.into();
         let sock = self.bells.sock(slot);
         self.bells.set(slot, None);
         conn.detach();
-        if let Some(sock) = sock {
-            let sock = sock.lock();
-            if !sock.refused(SocketError::ConnectionReset.into()) {
-                sock.set_error(SocketError::ConnectionReset.into());
-                sock.closed(false);
+        match sock {
+            Some(sock) if sock.state() == State::Connecting => {
+                self.soon(Later::Refused(conn.clone(), sock, error));
             }
+            Some(sock) => sock.lost(error),
+            None => {}
         }
     }
 
@@ -304,8 +310,11 @@ impl Peer {
     pub(super) fn reset(&self, slot: Slot) -> Result<(), Lost> {
         let conn = match self.records.lock().get(slot) {
             Some(record) => record.conn.clone(),
-            // It was on its way when we let go.
-            None => return Ok(()),
+            // It was on its way when we let go, or comes before we could answer.
+            None => {
+                self.forget(slot);
+                return Ok(());
+            }
         };
         self.disconnect(slot, &conn);
         self.finish(slot);

@@ -3,6 +3,7 @@
 //! A link to another domain: how it comes about, what goes over it, and how it ends.
 
 mod connections;
+mod later;
 mod segments;
 mod worker;
 
@@ -54,15 +55,18 @@ use crate::{
     }, //
 };
 use kernel::{
+    new_mutex,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
+use later::Later;
 
 /// How a link stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +99,9 @@ pub(crate) struct Peer {
     control: Control,
     #[pin]
     records: Records,
+    /// What waits for a socket that is locked.
+    #[pin]
+    later: Mutex<KVec<Later>>,
 }
 
 /// What a new link is made of.
@@ -221,6 +228,7 @@ impl Peer {
                     wishes: Wishes::new()?,
                     control <- Control::new(header, control, *side),
                     records <- Records::new(),
+                    later <- new_mutex!(KVec::new()),
                 }? Error),
             ),
             GFP_KERNEL,

@@ -32,6 +32,9 @@ use kernel::{
 /// How often the worker looks whether the peer is still there, in milliseconds.
 const LOOK_MS: Msecs = 500;
 
+/// How soon the worker tries again what a locked socket has put off, in milliseconds.
+const AGAIN_MS: Msecs = 2;
+
 /// As many messages are taken at once; then others have their turn.
 const BUDGET: usize = 256;
 
@@ -160,6 +163,7 @@ impl Task for Peer {
             false
         });
         self.serve();
+        let late = self.catch_up();
         if self.is_alive() {
             self.look();
         }
@@ -167,6 +171,10 @@ impl Task for Peer {
             self.tear_down();
             return None;
         }
-        Some(if more { 0 } else { LOOK_MS })
+        Some(match (more, late) {
+            (true, _) => 0,
+            (_, true) => AGAIN_MS,
+            _ => LOOK_MS,
+        })
     }
 }

@@ -73,6 +73,38 @@ impl Sock {
         Guard(self, NotThreadSafe)
     }
 
+    /// Locks the socket unless somebody else has: a program may keep it locked for as long as the
+    /// memory takes that it copies to or from.
+    ///
+    /// Context: process context.
+    pub fn try_lock(&self) -> Option<Guard<'_>> {
+        // SAFETY: By the type invariants the socket is there.
+        let locked = unsafe { xen_bindings::xenoxide_trylock_sock(self.base()) };
+        // INVARIANT: If so, it is locked now.
+        locked.then(|| Guard(self, NotThreadSafe))
+    }
+
+    /// Returns how the connection stands, at this moment.
+    ///
+    /// Context: any.
+    pub fn state(&self) -> State {
+        // SAFETY: By the type invariants the socket is there.
+        State::from_raw(unsafe { xen_bindings::xenoxide_sock_state(self.base()) })
+    }
+
+    /// Ends an established connection with `error`: nothing can be sent or received any more.
+    ///
+    /// Context: any. The transport must have taken back from the socket what it sends and receives
+    /// by, or the socket sees the end of what it receives too early.
+    pub fn lost(&self, error: Error) {
+        // First: who sees the end of what it receives sees why.
+        // SAFETY: By the type invariants the socket is there.
+        unsafe { xen_bindings::xenoxide_sock_set_error(self.base(), -error.to_errno()) };
+        self.peer_shutdown(Shutdown::BOTH);
+        self.error_report();
+        self.state_change();
+    }
+
     /// Returns of what kind the socket is. It never changes.
     pub fn kind(&self) -> Kind {
         // SAFETY: By the type invariants the socket is there.
