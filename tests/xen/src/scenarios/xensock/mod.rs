@@ -6,6 +6,7 @@ mod fate;
 mod kernel;
 mod load;
 mod programs;
+mod stall;
 
 use crate::report::Verdict;
 use anyhow::{Context, Result, ensure};
@@ -63,8 +64,9 @@ pub const BETWEEN_ENDS: [Scenario; 8] = [
     one("xensock_thousand", load::thousand),
 ];
 
-/// For a server that may come to its end.
-pub const FATES: [Scenario; 3] = [
+/// For two domains, of which the server may come to its end.
+pub const FATES: [Scenario; 4] = [
+    one("xensock_stalled", stall::stalled),
     one("xensock_destroyed", fate::destroyed),
     one("xensock_paused", fate::paused),
     one("xensock_restored", fate::restored),
