@@ -6,6 +6,7 @@
 //! the same here.
 
 use crate::{
+    attributes,
     control::Control,
     engine::policy::{
         self,
@@ -13,9 +14,6 @@ use crate::{
     },
     linux::{
         device::{
-            Attribute,
-            Entries,
-            Entry,
             Group,
             Groups, //
         }, //
@@ -27,10 +25,8 @@ use crate::{
         reservation, //
     }, //
 };
-use core::fmt::Write;
 use kernel::{
     prelude::*,
-    str::Formatter,
     sync::atomic::Relaxed, //
 };
 
@@ -40,41 +36,7 @@ const PAGE_KIB: u64 = 4;
 /// The state behind the device.
 type State = Control;
 
-/// Declares attributes that show one number, some of them with what sets it, and lists them as a
-/// group's entries.
-macro_rules! numbers {
-    ($list:ident: $(
-        $(#[$doc:meta])* $type:ident $name:literal = $value:expr $(, set $store:expr)?;
-    )+) => {
-        $(
-            $(#[$doc])*
-            struct $type;
-
-            impl Attribute<State> for $type {
-                const NAME: &'static CStr = $name;
-
-                fn show(state: &State, out: &mut Formatter<'_>) -> Result {
-                    let value: fn(&State) -> u64 = $value;
-                    Ok(write!(out, "{}", value(state))?)
-                }
-
-                $(
-                    const WRITABLE: bool = true;
-
-                    fn store(state: &State, text: &str) -> Result {
-                        let store: fn(&State, &str) -> Result = $store;
-                        store(state, text)
-                    }
-                )?
-            }
-        )+
-
-        static $list: Entries<{ [$($name),+].len() + 1 }> =
-            Entries::new([$({ static ENTRY: Entry = Entry::new::<State, $type>(); &ENTRY }),+]);
-    };
-}
-
-numbers! { ROOT:
+attributes! { State, ROOT:
     /// What the balloon aims at: the newest of what the toolstack and the administrator have asked
     /// for, within the floor and what the domain can have.
     TargetKb c"target_kb" = |s| s.target() * PAGE_KIB,
@@ -93,7 +55,7 @@ numbers! { ROOT:
             Ok(())
         };
     /// Whether what the guest does not use goes back by itself.
-    AutoReturn c"auto_return" = |s| s.tunables.tuning().auto_return.into(),
+    AutoReturn c"auto_return" = |s| u8::from(s.tunables.tuning().auto_return),
         set |s, text| {
             let on = policy::check_range(policy::parse_number(text)?, 0..=1)? == 1;
             s.tunables.set_auto_return(on);
@@ -107,14 +69,14 @@ numbers! { ROOT:
             Ok(())
         };
     /// For how long it keeps that.
-    HoldOffMs c"hold_off_ms" = |s| s.tunables.tuning().hold_off_ms.into(),
+    HoldOffMs c"hold_off_ms" = |s| s.tunables.tuning().hold_off_ms,
         set |s, text| {
             let ms = policy::check_range(policy::parse_number(text)?, 0..=HOLD_OFF_MAX_MS.into())?;
             s.tunables.set_hold_off(ms as u32);
             Ok(())
         };
     /// How many milliseconds there are between two reports in xenstore; 0: there are none.
-    StatsMs c"stats_ms" = |s| s.report.interval().into(),
+    StatsMs c"stats_ms" = |s| s.report.interval(),
         set |s, text| {
             let ms = policy::check_range(policy::parse_number(text)?, 0..=u32::MAX.into())?;
             report::set_interval(&s.report, ms as u32)
@@ -124,14 +86,14 @@ numbers! { ROOT:
     /// The longest of them.
     MaxScheduleDelay c"max_schedule_delay" = |_| 1;
     /// Steps since the last one that got anywhere.
-    RetryCount c"retry_count" = |s| s.retries().into();
+    RetryCount c"retry_count" = |s| s.retries();
     /// How many there may be before it gives up: it never does.
     MaxRetryCount c"max_retry_count" = |_| 0;
     /// Whether the host gets pages filled with zeroes: always.
     ScrubPages c"scrub_pages" = |_| 1;
 }
 
-numbers! { INFO:
+attributes! { State, INFO:
     /// What the domain has.
     InfoCurrentKb c"current_kb" = |s| s.current() * PAGE_KIB;
     /// What is surrendered, by us and by the built-in driver.

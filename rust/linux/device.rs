@@ -9,7 +9,10 @@
 //! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h).
 
 use core::{
-    fmt::Write,
+    fmt::{
+        Display,
+        Write, //
+    },
     ptr::null, //
 };
 use kernel::{
@@ -91,6 +94,55 @@ pub trait Attribute<T>: 'static {
     fn store(_state: &T, _value: &str) -> Result {
         Err(EPERM)
     }
+}
+
+/// Declares attributes that show one value each, some of them with what sets it, and lists them as a
+/// group's [`Entries`], for devices whose state is a `$state`.
+///
+/// A value is anything that can be displayed; it may borrow from the state.
+#[macro_export]
+macro_rules! attributes {
+    ($state:ty, $list:ident: $(
+        $(#[$doc:meta])* $type:ident $name:literal = $value:expr $(, set $store:expr)?;
+    )+) => {
+        $(
+            $(#[$doc])*
+            struct $type;
+
+            impl $crate::linux::device::Attribute<$state> for $type {
+                const NAME: &'static ::kernel::str::CStr = $name;
+
+                fn show(state: &$state, out: &mut ::kernel::str::Formatter<'_>) -> Result {
+                    $crate::linux::device::show_value(state, out, $value)
+                }
+
+                $(
+                    const WRITABLE: bool = true;
+
+                    fn store(state: &$state, text: &str) -> Result {
+                        let store: fn(&$state, &str) -> Result = $store;
+                        store(state, text)
+                    }
+                )?
+            }
+        )+
+
+        static $list: $crate::linux::device::Entries<{ [$($name),+].len() + 1 }> =
+            $crate::linux::device::Entries::new([$({
+                static ENTRY: $crate::linux::device::Entry =
+                    $crate::linux::device::Entry::new::<$state, $type>();
+                &ENTRY
+            }),+]);
+    };
+}
+
+/// Prints what `value` makes of a state; for [`attributes!`](crate::attributes).
+pub fn show_value<'a, T, V: Display>(
+    state: &'a T,
+    out: &mut Formatter<'_>,
+    value: impl FnOnce(&'a T) -> V,
+) -> Result {
+    Ok(write!(out, "{}", value(state))?)
 }
 
 /// An [`Attribute`] as the driver core wants it: made at compile time, for a `static`.
