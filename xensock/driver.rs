@@ -3,10 +3,17 @@
 //! All links of this domain, and how they come about.
 
 use crate::{
-    link::wire,
-    linux::work::{
-        Task,
-        Worker, //
+    admission,
+    link::{
+        policy::Verdict,
+        wire, //
+    },
+    linux::{
+        device::Ioctl,
+        work::{
+            Task,
+            Worker, //
+        }, //
     },
     peer::Peer,
     rendezvous::{
@@ -64,9 +71,29 @@ impl Driver {
         })
     }
 
+    /// What all links share.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The domain this kernel runs in.
     pub(crate) fn own(&self) -> DomId {
         self.settings.own()
+    }
+
+    /// Asks the rules whether programs of this domain may connect to a port of `peer`.
+    ///
+    /// Context: process context, sleeps until xenstored has answered where a rule names a UUID.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` if they may not.
+    pub(crate) fn may_connect(&self, peer: DomId, port: u32) -> Result {
+        let rules = &self.settings.outgoing;
+        match rules.decide(peer, port, Verdict::Allow, || admission::uuid(peer)) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny => Err(EACCES),
+        }
     }
 
     /// Makes it possible for others to be called.
@@ -143,6 +170,8 @@ impl Driver {
         }
     }
 }
+
+impl Ioctl for Worker<Driver> {}
 
 impl Task for Driver {
     fn step(&self) -> Option<Msecs> {

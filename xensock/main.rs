@@ -17,7 +17,11 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use linux::work::Worker;
+use linux::{
+    device::Device,
+    param,
+    work::Worker, //
+};
 use settings::Settings;
 use xen::{
     domain,
@@ -25,6 +29,7 @@ use xen::{
     store::Watch, //
 };
 
+mod admission;
 mod bells;
 #[path = "../rust/bindings/mod.rs"]
 pub mod bindings;
@@ -40,6 +45,7 @@ mod peer;
 mod records;
 mod rendezvous;
 mod settings;
+mod surface;
 mod transport;
 #[path = "../rust/linux/vsock/mod.rs"]
 pub mod vsock;
@@ -53,10 +59,17 @@ module! {
     authors: ["The Xenoxide authors"],
     description: "Sockets between Xen domains (AF_VSOCK)",
     license: "GPL v2",
+    params: {
+        closed: u8 {
+            default: 0,
+            description: "1: other domains may connect only where a rule allows it",
+        },
+    },
 }
 
 /// The module. What brings new sockets goes before what carries them.
 struct XenSock {
+    _device: Pin<KBox<Device<Worker<Driver>>>>,
     _transport: vsock::Registration<Worker<Driver>>,
     _pause: Pause<Worker<Driver>>,
     _watch: Pin<KBox<Watch<Worker<Driver>>>>,
@@ -75,16 +88,27 @@ impl Drop for Links {
 impl kernel::Module for XenSock {
     fn init(module: &'static ThisModule) -> Result<Self> {
         domain::require()?;
-        let settings = Arc::new(Settings::new()?, GFP_KERNEL)?;
+        let closed = match param::value::<u8>(module_parameters::closed.value()) {
+            0 => false,
+            1 => true,
+            _ => {
+                pr_err!("closed is 0 or 1\n");
+                return Err(EINVAL);
+            }
+        };
+        let settings = Arc::pin_init(Settings::new(closed), GFP_KERNEL)?;
         let driver = Arc::pin_init(Worker::new(c"xensock", Driver::new(settings)), GFP_KERNEL)?;
         driver.prepare()?;
         let links = Links(driver.clone());
         let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
         let pause = Pause::new(c"xensock", driver.clone())?;
         let transport = vsock::Registration::new(module, driver.clone())?;
+        let device = Device::new(module, c"xensock", driver.clone(), &surface::GROUPS);
+        let device = KBox::pin_init(device, GFP_KERNEL)?;
 
         pr_info!("CID {}\n", driver.own().cid());
         Ok(Self {
+            _device: device,
             _transport: transport,
             _pause: pause,
             _watch: watch,

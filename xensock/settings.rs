@@ -3,7 +3,12 @@
 //! What all links share: who we are, and what the administrator may change.
 
 use crate::{
-    link::segment::Size,
+    admission::Rules,
+    link::{
+        policy::Verdict,
+        segment::Size,
+        wire::FIRST_ORDER_MAX, //
+    },
     xen::{
         domain::DomId,
         store, //
@@ -24,29 +29,50 @@ const FIRST_ORDER: u32 = 2;
 const LAST_ORDER: u32 = 8;
 
 /// See the module's documentation.
+#[pin_data]
 pub(crate) struct Settings {
     own: Atomic<u32>,
     /// The order of a connection's first segments, in pages.
     first_order: Atomic<u32>,
     /// The order of the largest segment, in pages.
     last_order: Atomic<u32>,
+    /// Whether others may connect only where a rule allows it.
+    closed: Atomic<bool>,
+    /// Who may connect to this domain.
+    #[pin]
+    pub(crate) incoming: Rules,
+    /// To whom this domain may connect.
+    #[pin]
+    pub(crate) outgoing: Rules,
 }
 
 impl Settings {
-    /// Returns the defaults.
+    /// Returns the defaults, but for what is `closed`.
     ///
     /// Context: process context, sleeps until xenstored has answered.
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(closed: bool) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             own: Atomic::new(u32::from(store::own_domid()?.number())),
             first_order: Atomic::new(FIRST_ORDER),
             last_order: Atomic::new(LAST_ORDER),
+            closed: Atomic::new(closed),
+            incoming <- Rules::new(),
+            outgoing <- Rules::new(),
         })
     }
 
     /// The domain this kernel runs in.
     pub(crate) fn own(&self) -> DomId {
         DomId::new(self.own.load(Relaxed)).unwrap_or(DomId::SELF)
+    }
+
+    /// Asks again who we are: a restored domain has another ID.
+    ///
+    /// Context: process context, sleeps until xenstored has answered.
+    pub(crate) fn ask_again(&self) -> Result {
+        self.own
+            .store(u32::from(store::own_domid()?.number()), Relaxed);
+        Ok(())
     }
 
     /// The size of a connection's first segments.
@@ -59,13 +85,44 @@ impl Settings {
         size(&self.last_order)
     }
 
-    /// Asks again who we are: a restored domain has another ID.
+    /// Sets the size of the first segments of connections that come.
     ///
-    /// Context: process context, sleeps until xenstored has answered.
-    pub(crate) fn ask_again(&self) -> Result {
-        self.own
-            .store(u32::from(store::own_domid()?.number()), Relaxed);
+    /// # Errors
+    ///
+    /// `ERANGE` if it is larger than the largest, or than a connection may start with.
+    pub(crate) fn set_first(&self, size: Size) -> Result {
+        if size.order() > FIRST_ORDER_MAX || size > self.last() {
+            return Err(ERANGE);
+        }
+        self.first_order.store(size.order().into(), Relaxed);
         Ok(())
+    }
+
+    /// Sets the size of the largest segment. Those that are larger stay.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if it is smaller than the first ones.
+    pub(crate) fn set_last(&self, size: Size) -> Result {
+        if size < self.first() {
+            return Err(ERANGE);
+        }
+        self.last_order.store(size.order().into(), Relaxed);
+        Ok(())
+    }
+
+    /// What holds for connections to this domain about which there is no rule.
+    pub(crate) fn default_verdict(&self) -> Verdict {
+        if self.closed.load(Relaxed) {
+            Verdict::Deny
+        } else {
+            Verdict::Allow
+        }
+    }
+
+    /// Sets what holds where there is no rule.
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Relaxed);
     }
 }
 

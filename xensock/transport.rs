@@ -49,7 +49,9 @@ impl Transport for Worker<Driver> {
     }
 
     fn connect(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Result {
-        let peer = DomId::from_cid(sock.remote().cid).ok_or(ENODEV)?;
+        let remote = sock.remote();
+        let peer = DomId::from_cid(remote.cid).ok_or(ENODEV)?;
+        self.may_connect(peer, remote.port)?;
         let (link, new) = self.link(peer)?;
         if new {
             // The worker looks after links until they end.

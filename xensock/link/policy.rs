@@ -67,6 +67,18 @@ pub enum Misread {
     Excess,
 }
 
+impl Misread {
+    /// Returns what is wrong, for people.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Misread::Verdict => "it begins neither with \"allow\" nor with \"deny\"",
+            Misread::Who => "it does not say whom it is about",
+            Misread::Ports => "what stands for ports is none",
+            Misread::Excess => "something follows that means nothing",
+        }
+    }
+}
+
 impl Rule {
     /// Returns the rule that a line says.
     pub fn parse(line: &str) -> Result<Self, Misread> {
@@ -167,6 +179,11 @@ pub fn rules(text: &str) -> impl Iterator<Item = Result<Rule, Misread>> + '_ {
         .map(Rule::parse)
 }
 
+/// Whether any rule is about a UUID, so that those of peers matter.
+pub fn name_uuids(rules: &[Rule]) -> bool {
+    rules.iter().any(|rule| matches!(rule.who, Who::Uuid(_)))
+}
+
 /// Decides whether `peer` may connect to `port`; `default` decides where no rule does.
 pub fn decide(rules: &[Rule], default: Verdict, peer: &Peer, port: u32) -> Verdict {
     rules
@@ -196,7 +213,7 @@ fn range(text: &str) -> Result<(u32, u32), Misread> {
 }
 
 /// Returns a number of digits only.
-fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
+pub fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
 
     digits.then(|| text.parse().ok()).flatten()

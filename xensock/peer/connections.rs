@@ -192,6 +192,7 @@ impl Peer {
 
     /// Makes a connection that the peer opens. Returns false if its listener is locked.
     pub(super) fn admit(&self, connect: &Connect) -> Result<bool, Reason> {
+        self.allows(connect.dst_port)?;
         let no_memory = |_| Reason::NoMemory;
         let local = Address {
             cid: self.settings.own().cid(),
@@ -281,7 +282,7 @@ impl Peer {
             record.conn.detach();
             if let Some(sock) = sock {
                 let error = match reason {
-                    Reason::Denied => EACCES,
+                    Reason::Denied => SocketError::ConnectionRefused.into(),
                     Reason::NoMemory => ENOMEM,
                     _ => SocketError::ConnectionReset.into(),
                 };

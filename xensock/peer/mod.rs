@@ -2,6 +2,7 @@
 
 //! A link to another domain: how it comes about, what goes over it, and how it ends.
 
+mod admission;
 mod connections;
 mod later;
 mod segments;
@@ -18,6 +19,7 @@ use crate::{
     },
     link::{
         doorbell,
+        policy::Uuid,
         segment::Size,
         slots::{
             Side,
@@ -63,7 +65,8 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        Mutex,
+        SetOnce, //
     }, //
 };
 use later::Later;
@@ -87,6 +90,8 @@ pub(crate) struct Peer {
     domain: DomId,
     side: Side,
     call: Rendezvous,
+    /// That of the peer, once it has mattered; none if this domain may not know it.
+    uuid: SetOnce<Option<Uuid>>,
     phase: Atomic<u32>,
     /// For how many looks nobody has wanted anything of a peer that does not answer.
     idle: Atomic<u32>,
@@ -220,6 +225,7 @@ impl Peer {
                     domain,
                     side,
                     call,
+                    uuid: SetOnce::new(),
                     phase: Atomic::new(Phase::Calling as u32),
                     idle: Atomic::new(0),
                     out: BellsAt::new(header.clone(), wire::bell(*side)),

@@ -73,7 +73,7 @@ pub enum Reason {
     NoListener = 1,
     /// The rules do not allow it.
     Denied = 2,
-    /// The listener has too many connections waiting, or the peer too many open.
+    /// The listener has too many connections waiting.
     Busy = 3,
     /// The other side has no memory for it, or cannot map what was granted.
     NoMemory = 4,
@@ -83,6 +83,8 @@ pub enum Reason {
     Broken = 6,
     /// The opener does not want it any more.
     Cancelled = 7,
+    /// The opener has as many connections, or as much memory, as it may have.
+    Limit = 8,
 }
 
 impl Reason {
@@ -96,6 +98,7 @@ impl Reason {
             5 => Reason::Closed,
             6 => Reason::Broken,
             7 => Reason::Cancelled,
+            8 => Reason::Limit,
             _ => Reason::Other,
         }
     }

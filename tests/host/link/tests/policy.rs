@@ -3,7 +3,9 @@
 //! Who may connect where, and how much anybody may have.
 
 use proptest::prelude::*;
-use socket_link::link::policy::{decide, rules, Misread, Peer, Rule, Share, Uuid, Verdict};
+use socket_link::link::policy::{
+    decide, name_uuids, rules, Misread, Peer, Rule, Share, Uuid, Verdict,
+};
 
 const UUID: &str = "3b5d1a7e-52a4-4e2e-9f0a-6f4be2f0f7ad";
 
@@ -54,6 +56,13 @@ fn who_may_be_somebody_gets_the_worse_of_it() {
         [known, other, unknown].map(|peer| decided(&deny, &peer, 9)),
         [Verdict::Deny, Verdict::Allow, Verdict::Deny]
     );
+}
+
+#[test]
+fn uuids_matter_where_a_rule_names_one() {
+    let all = |text: &str| -> Vec<Rule> { rules(text).map(Result::unwrap).collect() };
+    assert!(!name_uuids(&all("allow 5\ndeny *")));
+    assert!(name_uuids(&all(&format!("allow 5\ndeny uuid {UUID}\ndeny *"))));
 }
 
 #[test]

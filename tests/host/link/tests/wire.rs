@@ -29,6 +29,7 @@ fn reason() -> impl Strategy<Value = Reason> {
         Reason::Closed,
         Reason::Broken,
         Reason::Cancelled,
+        Reason::Limit,
     ])
 }
 
