@@ -3,6 +3,7 @@
 //! All links of this domain, and how they come about.
 
 use crate::{
+    account::Account,
     admission,
     link::{
         policy::Verdict,
@@ -123,9 +124,18 @@ impl Driver {
 
         self.prepare()?;
         links.reserve(1, GFP_KERNEL)?;
-        let link = Peer::call(self.settings.clone(), peer)?;
+        let account = self.account(&links, peer)?;
+        let link = Peer::call(self.settings.clone(), account, peer)?;
         links.push(link.clone(), GFP_KERNEL)?;
         Ok((link, true))
+    }
+
+    /// The account of a domain: that of a link with it, also of one that ends, if there is one.
+    fn account(&self, links: &[Arc<Worker<Peer>>], domain: DomId) -> Result<Arc<Account>> {
+        match links.iter().find(|link| link.domain() == domain) {
+            Some(link) => Ok(link.account().clone()),
+            None => Arc::pin_init(Account::new(self.settings.clone()), GFP_KERNEL),
+        }
     }
 
     /// Answers the call of `caller`, unless it has been answered.
@@ -144,7 +154,8 @@ impl Driver {
         }
 
         links.reserve(1, GFP_KERNEL)?;
-        let link = Peer::answer(self.settings.clone(), caller, call)?;
+        let account = self.account(&links, caller)?;
+        let link = Peer::answer(self.settings.clone(), account, caller, call)?;
         links.push(link, GFP_KERNEL)?;
         Ok(())
     }

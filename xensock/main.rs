@@ -29,6 +29,7 @@ use xen::{
     store::Watch, //
 };
 
+mod account;
 mod admission;
 mod bells;
 #[path = "../rust/bindings/mod.rs"]

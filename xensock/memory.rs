@@ -3,6 +3,10 @@
 //! Memory that both ends of a link see, and the words in it.
 
 use crate::{
+    account::{
+        Account,
+        Charge, //
+    },
     link::{
         doorbell::{
             Bits,
@@ -15,6 +19,7 @@ use crate::{
         }, //
     },
     xen::{
+        domain::DomId,
         grant::{
             Granted,
             Mapped, //
@@ -26,21 +31,79 @@ use crate::{
     }, //
 };
 use core::ops::Deref;
-use kernel::sync::Arc;
+use kernel::{
+    alloc::Flags,
+    prelude::*,
+    sync::Arc, //
+};
 
-/// Memory that we have granted, or that the peer has.
-pub(crate) enum Shared {
+/// Memory that we have granted, or that the peer has, and that counts in the peer's account.
+pub(crate) struct Shared {
+    memory: Backing,
+    _charge: Charge,
+}
+
+enum Backing {
     Own(Granted),
     Peers(Mapped),
+}
+
+impl Shared {
+    /// Grants `pages` pages to `to`.
+    ///
+    /// Context: that of an allocation with `flags`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Granted::new`]; `ENOBUFS` if it is more than the peer may have.
+    pub(crate) fn grant(
+        account: &Arc<Account>,
+        to: DomId,
+        pages: usize,
+        flags: Flags,
+    ) -> Result<Arc<Self>> {
+        let charge = Charge::take(account, pages)?;
+        let memory = Backing::Own(Granted::new(to, pages, flags)?);
+        Self::new(memory, charge)
+    }
+
+    /// Maps the grants `refs` of `from`.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mapped::new`]; `ENOBUFS` if it is more than the peer may have.
+    pub(crate) fn map(account: &Arc<Account>, from: DomId, refs: &[u32]) -> Result<Arc<Self>> {
+        let charge = Charge::take(account, refs.len())?;
+        let memory = Backing::Peers(Mapped::new(from, refs)?);
+        Self::new(memory, charge)
+    }
+
+    fn new(memory: Backing, charge: Charge) -> Result<Arc<Self>> {
+        let shared = Self {
+            memory,
+            _charge: charge,
+        };
+        Ok(Arc::new(shared, GFP_KERNEL)?)
+    }
+
+    /// The grants, where they are ours.
+    pub(crate) fn refs(&self) -> &[u32] {
+        match &self.memory {
+            Backing::Own(granted) => granted.refs(),
+            Backing::Peers(_) => &[],
+        }
+    }
 }
 
 impl Deref for Shared {
     type Target = Memory;
 
     fn deref(&self) -> &Memory {
-        match self {
-            Shared::Own(granted) => granted,
-            Shared::Peers(mapped) => mapped,
+        match &self.memory {
+            Backing::Own(granted) => granted,
+            Backing::Peers(mapped) => mapped,
         }
     }
 }

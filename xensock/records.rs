@@ -4,6 +4,7 @@
 //! be received.
 
 use crate::{
+    account::Seat,
     conn::Conn,
     link::{
         segment::Size,
@@ -53,7 +54,8 @@ pub(crate) struct Offered {
 pub(crate) struct Record {
     pub(crate) conn: Arc<Conn>,
     pub(crate) stage: Stage,
-    pub(crate) _page: Arc<Shared>,
+    _page: Arc<Shared>,
+    _seat: Seat,
     /// The segment of each [`Direction`].
     pub(crate) segments: [Arc<Shared>; 2],
     /// Where we are the opener: what we have offered.
@@ -67,16 +69,17 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// A connection that is made of a page, its segments and what it counts as.
     pub(crate) fn new(
         conn: Arc<Conn>,
         stage: Stage,
-        page: Arc<Shared>,
-        segments: [Arc<Shared>; 2],
+        (page, segments, seat): (Arc<Shared>, [Arc<Shared>; 2], Seat),
     ) -> Self {
         Self {
             conn,
             stage,
             _page: page,
+            _seat: seat,
             segments,
             offered: [None, None],
             next: [None, None],

@@ -7,6 +7,7 @@ use crate::{
     link::{
         policy::Verdict,
         segment::Size,
+        slots::SLOTS,
         wire::FIRST_ORDER_MAX, //
     },
     xen::{
@@ -22,11 +23,24 @@ use kernel::{
     }, //
 };
 
+/// Bytes of a KiB.
+const KIB: u64 = 1024;
+
 /// The pages of a connection's first segment, as a power of two, per direction: 16 KiB.
 const FIRST_ORDER: u32 = 2;
 
 /// The largest segment, as a power of two of pages: 1 MiB per direction.
 const LAST_ORDER: u32 = 8;
+
+/// How many connections there may be with one domain, if nothing else is said: all that a link has.
+const MOST_SOCKETS: u32 = SLOTS / 2;
+
+/// How much memory may be shared with one domain, in KiB, if nothing else is said: three quarters
+/// of what a grant table has that is as large as Xen makes it by default.
+const MOST_MEMORY_KIB: u64 = 96 << 10;
+
+/// The least that may be set: a link, and a connection with the smallest rings.
+const LEAST_MEMORY_KIB: u64 = 64;
 
 /// See the module's documentation.
 #[pin_data]
@@ -36,6 +50,8 @@ pub(crate) struct Settings {
     first_order: Atomic<u32>,
     /// The order of the largest segment, in pages.
     last_order: Atomic<u32>,
+    most_sockets: Atomic<u32>,
+    most_memory_kib: Atomic<u64>,
     /// Whether others may connect only where a rule allows it.
     closed: Atomic<bool>,
     /// Who may connect to this domain.
@@ -55,6 +71,8 @@ impl Settings {
             own: Atomic::new(u32::from(store::own_domid()?.number())),
             first_order: Atomic::new(FIRST_ORDER),
             last_order: Atomic::new(LAST_ORDER),
+            most_sockets: Atomic::new(MOST_SOCKETS),
+            most_memory_kib: Atomic::new(MOST_MEMORY_KIB),
             closed: Atomic::new(closed),
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
@@ -108,6 +126,42 @@ impl Settings {
             return Err(ERANGE);
         }
         self.last_order.store(size.order().into(), Relaxed);
+        Ok(())
+    }
+
+    /// How many connections there may be with one domain, whoever opened them.
+    pub(crate) fn most_sockets(&self) -> u64 {
+        self.most_sockets.load(Relaxed).into()
+    }
+
+    /// How much memory may be shared with one domain, in bytes, whoever granted it.
+    pub(crate) fn most_memory(&self) -> u64 {
+        self.most_memory_kib.load(Relaxed) * KIB
+    }
+
+    /// Sets how many connections there may be with one domain. Those beyond it stay.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if it is none, or more than a link has.
+    pub(crate) fn set_most_sockets(&self, number: u64) -> Result {
+        match u32::try_from(number) {
+            Ok(number @ 1..=MOST_SOCKETS) => self.most_sockets.store(number, Relaxed),
+            _ => return Err(ERANGE),
+        }
+        Ok(())
+    }
+
+    /// Sets how much memory may be shared with one domain. What is beyond it stays.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if a connection would not fit, or if it is beyond all memory.
+    pub(crate) fn set_most_memory(&self, kib: u64) -> Result {
+        if !(LEAST_MEMORY_KIB..=u64::MAX / KIB).contains(&kib) {
+            return Err(ERANGE);
+        }
+        self.most_memory_kib.store(kib, Relaxed);
         Ok(())
     }
 

@@ -68,6 +68,12 @@ attributes! { State, ROOT:
     /// The size that rings grow to, each way.
     LargestRingKb c"largest_ring_kb" = |s| s.settings().last().bytes() / KIB,
         set |s, text| s.settings().set_last(ring_size(text)?);
+    /// How many connections there may be with one domain.
+    MaxSocketsPerPeer c"max_sockets_per_peer" = |s| s.settings().most_sockets(),
+        set |s, text| s.settings().set_most_sockets(number(text)?);
+    /// How much memory may be shared with one domain.
+    MemoryPerPeerKb c"memory_per_peer_kb" = |s| s.settings().most_memory() / u64::from(KIB),
+        set |s, text| s.settings().set_most_memory(number(text)?);
 }
 
 attributes! { State, INFO:

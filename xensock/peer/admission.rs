@@ -11,8 +11,10 @@ use crate::{
             Verdict, //
         },
         wire::Reason, //
-    }, //
+    },
+    vsock::SocketError, //
 };
+use kernel::prelude::*;
 
 impl Peer {
     /// Asks the rules whether the peer may connect to a port of this domain.
@@ -40,5 +42,14 @@ impl Peer {
         let uuid = admission::uuid(self.domain);
         self.uuid.populate(uuid);
         uuid
+    }
+}
+
+/// Why the memory of a connection is not to be had.
+pub(super) fn no_memory(error: Error) -> Reason {
+    if error == SocketError::NoBuffers.into() {
+        Reason::Limit
+    } else {
+        Reason::NoMemory
     }
 }

@@ -3,11 +3,13 @@
 //! The connections over a link: how they come about, and how they end.
 
 use super::{
+    admission::no_memory,
     first,
     later::Later,
     Peer, //
 };
 use crate::{
+    account::Seat,
     bells::{
         Waiter,
         CONTROL, //
@@ -53,10 +55,6 @@ use crate::{
         Locked,
         SocketError,
         State, //
-    },
-    xen::grant::{
-        Granted,
-        Mapped, //
     }, //
 };
 use kernel::{
@@ -75,9 +73,11 @@ impl Peer {
     pub(crate) fn open(&self, sock: &Locked, conn: &Arc<Conn>) -> Result {
         let size = self.settings.first();
         let pages = size.pages() as usize;
-        let page = Granted::new(self.domain, 1, GFP_KERNEL)?;
-        let forth = Granted::new(self.domain, pages, GFP_KERNEL)?;
-        let back = Granted::new(self.domain, pages, GFP_KERNEL)?;
+        let seat = Seat::take(&self.account)?;
+        let grant = |pages| Shared::grant(&self.account, self.domain, pages, GFP_KERNEL);
+        let page = grant(1)?;
+        let segments = [grant(pages)?, grant(pages)?];
+        let [forth, back] = &segments;
         let (local, remote) = (sock.local(), sock.remote());
 
         let mut records = self.records.lock();
@@ -96,12 +96,8 @@ impl Peer {
             page: first(&page)?,
             segments: Segments::new(size, forth.refs(), back.refs()).ok_or(EINVAL)?,
         };
-        let page = Arc::new(Shared::Own(page), GFP_KERNEL)?;
-        let segments = [
-            Arc::new(Shared::Own(forth), GFP_KERNEL)?,
-            Arc::new(Shared::Own(back), GFP_KERNEL)?,
-        ];
-        let record = Record::new(conn.clone(), Stage::Opening, page.clone(), segments.clone());
+        let parts = (page.clone(), segments.clone(), seat);
+        let record = Record::new(conn.clone(), Stage::Opening, parts);
         let record = KBox::new(record, GFP_KERNEL)?;
         if !self.is_alive() {
             return Err(SocketError::ConnectionReset.into());
@@ -193,7 +189,6 @@ impl Peer {
     /// Makes a connection that the peer opens. Returns false if its listener is locked.
     pub(super) fn admit(&self, connect: &Connect) -> Result<bool, Reason> {
         self.allows(connect.dst_port)?;
-        let no_memory = |_| Reason::NoMemory;
         let local = Address {
             cid: self.settings.own().cid(),
             port: connect.dst_port,
@@ -216,14 +211,14 @@ impl Peer {
         if listener.state() != State::Listening || listener.kind() != kind {
             return Err(Reason::NoListener);
         }
-        let map = |refs: &[u32]| -> Result<Arc<Shared>> {
-            let mapped = Mapped::new(self.domain, refs)?;
-            Ok(Arc::new(Shared::Peers(mapped), GFP_KERNEL)?)
+        let seat = Seat::take(&self.account).map_err(|_| Reason::Limit)?;
+        let map = |refs: &[u32]| {
+            Shared::map(&self.account, self.domain, refs).map_err(no_memory)
         };
-        let page = map(&[connect.page]).map_err(no_memory)?;
+        let page = map(&[connect.page])?;
         let segments = [
-            map(connect.segments.refs(Direction::FromOpener)).map_err(no_memory)?,
-            map(connect.segments.refs(Direction::ToOpener)).map_err(no_memory)?,
+            map(connect.segments.refs(Direction::FromOpener))?,
+            map(connect.segments.refs(Direction::ToOpener))?,
         ];
 
         let child = Child::<Worker<Driver>>::new(&listener, local, remote);
@@ -232,7 +227,8 @@ impl Peer {
             _ => Reason::Busy,
         })?;
         let conn: Arc<Conn> = child.socket().into();
-        let record = Record::new(conn.clone(), Stage::Open, page.clone(), segments.clone());
+        let parts = (page.clone(), segments.clone(), seat);
+        let record = Record::new(conn.clone(), Stage::Open, parts);
         let record = KBox::new(record, GFP_KERNEL).map_err(|_| Reason::NoMemory)?;
         let attached = self.attach(
             child.locked(),
@@ -284,6 +280,7 @@ impl Peer {
                 let error = match reason {
                     Reason::Denied => SocketError::ConnectionRefused.into(),
                     Reason::NoMemory => ENOMEM,
+                    Reason::Limit => SocketError::NoBuffers.into(),
                     _ => SocketError::ConnectionReset.into(),
                 };
                 self.soon(Later::Refused(record.conn.clone(), sock, error));

@@ -9,6 +9,7 @@ mod segments;
 mod worker;
 
 use crate::{
+    account::Account,
     bells::{
         Bells,
         CONTROL, //
@@ -49,11 +50,7 @@ use crate::{
     },
     xen::{
         domain::DomId,
-        event::Channel,
-        grant::{
-            Granted,
-            Mapped, //
-        }, //
+        event::Channel, //
     }, //
 };
 use kernel::{
@@ -87,6 +84,7 @@ enum Phase {
 #[pin_data]
 pub(crate) struct Peer {
     settings: Arc<Settings>,
+    account: Arc<Account>,
     domain: DomId,
     side: Side,
     call: Rendezvous,
@@ -125,10 +123,15 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), what xenstored says.
-    pub(crate) fn call(settings: Arc<Settings>, domain: DomId) -> Result<Arc<Worker<Self>>> {
-        let header = Granted::new(domain, 1, GFP_KERNEL)?;
-        let control = Granted::new(domain, CONTROL_REFS, GFP_KERNEL)?;
+    /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), `ENOBUFS` if it is more than the
+    /// domain may have, what xenstored says.
+    pub(crate) fn call(
+        settings: Arc<Settings>,
+        account: Arc<Account>,
+        domain: DomId,
+    ) -> Result<Arc<Worker<Self>>> {
+        let header = Shared::grant(&account, domain, 1, GFP_KERNEL)?;
+        let control = Shared::grant(&account, domain, CONTROL_REFS, GFP_KERNEL)?;
         header.write(wire::MAGIC_OFFSET, &wire::MAGIC.to_le_bytes())?;
         header.write(wire::VERSION_OFFSET, &wire::VERSION.to_le_bytes())?;
         for (at, reference) in (0..).step_by(4).zip(control.refs()) {
@@ -136,7 +139,6 @@ impl Peer {
         }
         let page = first(&header)?;
 
-        let header = Arc::new(Shared::Own(header), GFP_KERNEL)?;
         let bells = Arc::pin_init(
             Bells::new(header.clone(), wire::bell(Side::Acceptor)),
             GFP_KERNEL,
@@ -149,12 +151,12 @@ impl Peer {
         };
         let parts = Parts {
             header,
-            control: Arc::new(Shared::Own(control), GFP_KERNEL)?,
+            control,
             bells,
             channel,
             call,
         };
-        let link = Self::new(settings, domain, Side::Initiator, parts)?;
+        let link = Self::new(settings, account, domain, Side::Initiator, parts)?;
         if let Err(error) = rendezvous::call(domain, &call) {
             link.tear_down();
             return Err(error);
@@ -169,13 +171,15 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// `EINVAL` or `EACCES` if there is nothing behind the call, `ENOMEM`, `ENOSPC`.
+    /// `EINVAL` or `EACCES` if there is nothing behind the call, `ENOMEM`, `ENOSPC`; `ENOBUFS` if
+    /// it is more than the domain may have.
     pub(crate) fn answer(
         settings: Arc<Settings>,
+        account: Arc<Account>,
         domain: DomId,
         call: Rendezvous,
     ) -> Result<Arc<Worker<Self>>> {
-        let header = Mapped::new(domain, &[call.header])?;
+        let header = Shared::map(&account, domain, &[call.header])?;
         let mut words = [[0; 4]; 2];
         header.read(wire::MAGIC_OFFSET, words.as_flattened_mut())?;
         if words.map(u32::from_le_bytes) != [wire::MAGIC, wire::VERSION] {
@@ -183,9 +187,8 @@ impl Peer {
         }
         let mut refs = [[0; 4]; CONTROL_REFS];
         header.read(wire::CONTROL_REFS_OFFSET, refs.as_flattened_mut())?;
-        let control = Mapped::new(domain, &refs.map(u32::from_le_bytes))?;
+        let control = Shared::map(&account, domain, &refs.map(u32::from_le_bytes))?;
 
-        let header = Arc::new(Shared::Peers(header), GFP_KERNEL)?;
         let bells = Arc::pin_init(
             Bells::new(header.clone(), wire::bell(Side::Initiator)),
             GFP_KERNEL,
@@ -193,12 +196,12 @@ impl Peer {
         let channel = Channel::connect(domain, call.port, bells.clone())?;
         let parts = Parts {
             header,
-            control: Arc::new(Shared::Peers(control), GFP_KERNEL)?,
+            control,
             bells,
             channel,
             call,
         };
-        let link = Self::new(settings, domain, Side::Acceptor, parts)?;
+        let link = Self::new(settings, account, domain, Side::Acceptor, parts)?;
         link.phase.store(Phase::Up as u32, Relaxed);
         link.kick();
         Ok(link)
@@ -206,6 +209,7 @@ impl Peer {
 
     fn new(
         settings: Arc<Settings>,
+        account: Arc<Account>,
         domain: DomId,
         side: Side,
         parts: Parts,
@@ -222,6 +226,7 @@ impl Peer {
                 c"xensock-link",
                 try_pin_init!(Self {
                     settings,
+                    account,
                     domain,
                     side,
                     call,
@@ -241,6 +246,11 @@ impl Peer {
         )?;
         link.bells.set_worker(Some(link.clone()));
         Ok(link)
+    }
+
+    /// What the domain at the other end has.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// The domain at the other end.
@@ -328,6 +338,6 @@ impl Peer {
 }
 
 /// The first page's grant reference.
-fn first(memory: &Granted) -> Result<u32> {
+fn first(memory: &Shared) -> Result<u32> {
     memory.refs().first().copied().ok_or(EINVAL)
 }

@@ -2,10 +2,7 @@
 
 //! Larger segments for rings that are full.
 
-use super::{
-    first,
-    Peer, //
-};
+use super::Peer;
 use crate::{
     control::Lost,
     ends::Switched,
@@ -99,7 +96,7 @@ impl Peer {
     /// Returns a segment to offer, and the grant references of the pages that list its own.
     pub(super) fn segment(&self, size: Size) -> Result<(Offered, KVec<u32>)> {
         let flags = GFP_KERNEL | __GFP_NOWARN;
-        let segment = Granted::new(self.domain, size.pages() as usize, flags)?;
+        let segment = Shared::grant(&self.account, self.domain, size.pages() as usize, flags)?;
         let mut lists = KVec::new();
         let mut refs = KVec::new();
         for part in segment.refs().chunks(LISTED_PER_PAGE as usize) {
@@ -107,11 +104,11 @@ impl Peer {
             for (at, reference) in (0..).step_by(4).zip(part) {
                 list.write(at, &reference.to_le_bytes())?;
             }
-            refs.push(first(&list)?, GFP_KERNEL)?;
+            refs.push(list.refs().first().copied().ok_or(EINVAL)?, GFP_KERNEL)?;
             lists.push(list, GFP_KERNEL)?;
         }
         let offered = Offered {
-            segment: Arc::new(Shared::Own(segment), GFP_KERNEL)?,
+            segment,
             _lists: lists,
         };
         Ok((offered, refs))
@@ -198,8 +195,7 @@ impl Peer {
             refs.push(u32::from_le_bytes(word), GFP_KERNEL).ok()?;
         }
         drop(lists);
-        let mapped = Mapped::new(self.domain, &refs).ok()?;
-        Arc::new(Shared::Peers(mapped), GFP_KERNEL).ok()
+        Shared::map(&self.account, self.domain, &refs).ok()
     }
 
     /// The peer has mapped what we have offered.
