@@ -15,6 +15,7 @@ struct gnttab_map_grant_ref;
 struct gnttab_unmap_grant_ref;
 struct multicall_entry;
 struct notifier_block;
+struct percpu_counter;
 struct sk_buff;
 struct sock;
 struct sockaddr_vm;
@@ -67,6 +68,12 @@ void xenoxide_set_page_offline(struct page *page);
 void xenoxide_clear_page_offline(struct page *page);
 void xenoxide_mod_balloon_pages(struct page *page, long delta);
 unsigned long xenoxide_free_pages(void);
+
+/* percpu.c */
+int xenoxide_percpu_counter_init(struct percpu_counter *counter);
+void xenoxide_percpu_counter_add(struct percpu_counter *counter, s64 amount);
+s64 xenoxide_percpu_counter_sum(struct percpu_counter *counter);
+void xenoxide_percpu_counter_destroy(struct percpu_counter *counter);
 
 /* power.c */
 int xenoxide_register_pm_notifier(struct notifier_block *block);

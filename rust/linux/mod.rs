@@ -10,6 +10,7 @@ pub mod memory;
 pub mod oom;
 pub mod pages;
 pub mod param;
+pub mod percpu;
 pub mod power;
 pub mod random;
 pub mod shrinker;

@@ -539,3 +539,22 @@ mod device_tests {
         Ok(())
     }
 }
+
+#[kunit_tests(xen_percpu)]
+mod percpu_tests {
+    use super::*;
+    use crate::linux::percpu::PerCpuCounter;
+
+    #[test]
+    fn a_counter_sums_up_what_was_added() -> Result {
+        let counter = KBox::pin_init(PerCpuCounter::new(), GFP_KERNEL)?;
+        assert_eq!(counter.sum(), 0);
+        // More than a CPU's own part has room for.
+        for _ in 0..4 {
+            counter.add(u32::MAX);
+        }
+        counter.add(1);
+        assert_eq!(counter.sum(), 4 * u64::from(u32::MAX) + 1);
+        Ok(())
+    }
+}
