@@ -4,6 +4,7 @@
 //! grants to the other. So nobody can use up what all need.
 
 use crate::{
+    counters::Count,
     link::policy::Share,
     linux::irqlock::IrqLock,
     new_irq_lock,
@@ -52,14 +53,14 @@ impl Account {
 /// # Errors
 ///
 /// `ENOBUFS` if it would be too much.
-fn take(share: &IrqLock<Share>, limit: u64, amount: u64) -> Result {
+fn take(share: &IrqLock<Share>, limit: u64, amount: u64, over: &Count) -> Result {
     let mut share = share.lock();
     share.set_limit(limit);
     if share.take(amount) {
-        Ok(())
-    } else {
-        Err(SocketError::NoBuffers.into())
+        return Ok(());
     }
+    over.up();
+    Err(SocketError::NoBuffers.into())
 }
 
 /// A connection in an account. Dropping it gives it back.
@@ -74,7 +75,10 @@ impl Seat {
     ///
     /// `ENOBUFS` if there are as many as there may be.
     pub(crate) fn take(account: &Arc<Account>) -> Result<Self> {
-        take(&account.sockets, account.settings.most_sockets(), 1)?;
+        let settings = &account.settings;
+        let over = &settings.counters.over_sockets;
+        take(&account.sockets, settings.most_sockets(), 1, over)?;
+        settings.counters.sockets.up();
         Ok(Self(account.clone()))
     }
 }
@@ -82,6 +86,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.sockets.lock().give(1);
+        self.0.settings.counters.sockets.down();
     }
 }
 
@@ -101,7 +106,9 @@ impl Charge {
     /// `ENOBUFS` if that would be more than there may be.
     pub(crate) fn take(account: &Arc<Account>, pages: usize) -> Result<Self> {
         let bytes = (pages as u64).saturating_mul(PAGE_SIZE as u64);
-        take(&account.memory, account.settings.most_memory(), bytes)?;
+        let settings = &account.settings;
+        let over = &settings.counters.over_memory;
+        take(&account.memory, settings.most_memory(), bytes, over)?;
         Ok(Self {
             account: account.clone(),
             bytes,

@@ -3,6 +3,11 @@
 //! What happens when an event comes: whoever waits on a ring is woken.
 
 use crate::{
+    conn::Conn,
+    counters::{
+        Count,
+        Tally, //
+    },
     link::{
         doorbell,
         ring::{
@@ -27,6 +32,7 @@ use crate::{
     },
     new_irq_lock,
     peer::Peer,
+    settings::Settings,
     vsock::Sock,
     xen::event::{
         Handler,
@@ -42,18 +48,21 @@ use kernel::{
 pub(crate) const CONTROL: u32 = SLOTS - 1;
 
 /// Who waits on the rings of a connection.
+#[derive(Clone)]
 pub(crate) struct Waiter {
     sock: Sock,
+    pub(crate) conn: Arc<Conn>,
     /// The lines of the ring that we write, and of the one that we read.
-    lines: (RingAt, RingAt),
+    pub(crate) lines: (RingAt, RingAt),
     /// Which ends of the peer were told of, as [`Waiter::ends`] does.
     told: [bool; 2],
 }
 
 impl Waiter {
-    pub(crate) fn new(sock: Sock, tx: RingAt, rx: RingAt) -> Self {
+    pub(crate) fn new(sock: Sock, conn: Arc<Conn>, tx: RingAt, rx: RingAt) -> Self {
         Self {
             sock,
+            conn,
             lines: (tx, rx),
             told: [false; 2],
         }
@@ -74,6 +83,10 @@ impl Waiter {
 pub(crate) struct Bells {
     /// The peer's bells: it rings them, we answer.
     bell: BellsAt,
+    settings: Arc<Settings>,
+    /// Events that went over this link, and that came.
+    pub(crate) sent: Count,
+    pub(crate) received: Count,
     #[pin]
     waiting: IrqLock<KVVec<Option<Waiter>>>,
     /// Who reads the control ring.
@@ -83,9 +96,16 @@ pub(crate) struct Bells {
 
 impl Bells {
     /// Nobody waits yet.
-    pub(crate) fn new(region: Arc<Shared>, at: usize) -> impl PinInit<Self, Error> {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        region: Arc<Shared>,
+        at: usize,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             bell: BellsAt::new(region, at),
+            settings,
+            sent: Count::new(),
+            received: Count::new(),
             waiting <- {
                 let mut waiting = KVVec::with_capacity(SLOTS as usize, GFP_KERNEL)?;
                 for _ in 0..SLOTS {
@@ -132,12 +152,35 @@ impl Bells {
         Some(waiter.sock.clone())
     }
 
+    /// The first connection from slot number `from` on that is as wanted.
+    ///
+    /// `wanted` may not sleep.
+    pub(crate) fn find(
+        &self,
+        from: usize,
+        wanted: impl Fn(&Tally) -> bool,
+    ) -> Option<(Slot, Waiter)> {
+        let all = self.waiting.lock();
+        let numbered = (from..).zip(all.get(from..)?);
+        numbered
+            .filter_map(|(at, waiter)| Some((at, waiter.as_ref()?)))
+            .find(|(_, waiter)| wanted(waiter.conn.tally()))
+            .and_then(|(at, waiter)| Some((Slot::new(at as u32)?, waiter.clone())))
+    }
+
+    /// An event goes to the peer.
+    pub(crate) fn tells(&self) {
+        self.sent.up();
+        self.settings.counters.events_sent.up();
+    }
+
     /// Wakes who waits on the connection in `slot`, if anybody does.
     fn wake(&self, slot: Slot) -> Seen {
         let mut waiting = self.waiting.lock();
         let Some(Some(waiter)) = waiting.get_mut(slot.index()) else {
             return Seen::Nothing;
         };
+        waiter.conn.tally().woken();
         let ends = waiter.ends();
         let news = ends != waiter.told;
         waiter.told = ends;
@@ -156,6 +199,8 @@ impl Bells {
 impl Handler for Arc<Bells> {
     fn event(&self) -> Seen {
         let mut seen = Seen::Nothing;
+        self.received.up();
+        self.settings.counters.events_received.up();
         doorbell::answer(&self.bell, |slot| {
             if slot.number() == CONTROL {
                 self.kick();

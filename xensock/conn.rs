@@ -7,6 +7,10 @@
 //! for no program.
 
 use crate::{
+    counters::{
+        Tally,
+        Way, //
+    },
     ends::{
         Rx,
         Switched,
@@ -64,6 +68,7 @@ const GROWTH: u8 = 2;
 #[pin_data]
 pub(crate) struct Conn {
     kind: Kind,
+    tally: Arc<Tally>,
     /// The most bytes that may be on their way, where the program has said so; 0 where not.
     limit: Atomic<u32>,
     /// What a packet that waits to be sent takes in the ring, in bytes.
@@ -78,15 +83,26 @@ pub(crate) struct Conn {
 
 impl Conn {
     /// Not connected.
-    pub(crate) fn new(kind: Kind) -> impl PinInit<Self> {
+    pub(crate) fn new(kind: Kind, tally: Arc<Tally>) -> impl PinInit<Self> {
         pin_init!(Self {
             kind,
+            tally,
             limit: Atomic::new(0),
             need: Atomic::new(0),
             most: Atomic::new(Size::MAX.bytes()),
             tx <- new_spinlock!(None),
             rx <- new_spinlock!(None),
         })
+    }
+
+    /// Of what kind its socket is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What it has done.
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Gives the connection its rings.
@@ -171,6 +187,7 @@ impl Conn {
             };
             let copied = part.copy_in(from.source());
             let published = self.try_tx(sock, |tx| tx.publish(copied));
+            self.tally.sent(copied);
             if sent == 0 {
                 published?;
                 if copied == 0 {
@@ -215,6 +232,7 @@ impl Conn {
         let whole = part.copy_in(from.source()) == header.len;
         self.try_tx(sock, |tx| tx.publish(if whole { footprint } else { 0 }))?;
         if whole {
+            self.tally.sent(header.len);
             Ok(len)
         } else {
             Err(EFAULT)
@@ -244,6 +262,9 @@ impl Conn {
                 return Err(EFAULT);
             }
             done += copied;
+            if !peek {
+                self.tally.received(copied);
+            }
             // What was copied has been received, whatever has become of the ring.
             if !peek && self.try_rx(sock, |rx| rx.release(copied)).is_err() || copied < part.len() {
                 break;
@@ -267,6 +288,7 @@ impl Conn {
         // What cannot be stored is lost, as with other transports.
         if !to.peek() {
             self.try_rx(sock, |rx| rx.release(packet.footprint))?;
+            self.tally.received(packet.header.len);
         }
         if copied < wanted {
             return Err(EFAULT);
@@ -337,7 +359,11 @@ impl Conn {
             let target = target.min(rx.ring.size().bytes() / 2);
             rx.ring.want_data(&rx.lines, target)
         });
-        there.unwrap_or(true)
+        let there = there.unwrap_or(true);
+        if !there {
+            self.tally.blocked(Way::Receive);
+        }
+        there
     }
 
     /// Asks to be woken when there is room again, and for more of it; returns whether there is some
@@ -359,7 +385,11 @@ impl Conn {
             let there = tx.ring.want_space(&tx.lines, bytes)?;
             Ok(there || tx.ring.reader_gone(&tx.lines))
         });
-        there.unwrap_or(true)
+        let there = there.unwrap_or(true);
+        if !there {
+            self.tally.blocked(Way::Send);
+        }
+        there
     }
 
     /// Nothing more will be sent, or received, or both.

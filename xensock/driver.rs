@@ -5,23 +5,26 @@
 use crate::{
     account::Account,
     admission,
+    counters::Figures,
     link::{
         policy::Verdict,
+        slots::SLOTS,
         wire, //
     },
-    linux::{
-        device::Ioctl,
-        work::{
-            Task,
-            Worker, //
-        }, //
+    linux::work::{
+        Task,
+        Worker, //
     },
-    peer::Peer,
+    peer::{
+        FoundInLink,
+        Peer, //
+    },
     rendezvous::{
         self,
         Rendezvous, //
     },
     settings::Settings,
+    vsock::Kind,
     xen::{
         domain::DomId,
         lifecycle::Pausing,
@@ -29,6 +32,7 @@ use crate::{
     }, //
 };
 use kernel::{
+    fmt,
     new_mutex,
     pr_warn_once,
     prelude::*,
@@ -47,6 +51,32 @@ const REAP_MS: Msecs = 250;
 
 /// More domains than a host has.
 const CALLERS: usize = 4096;
+
+/// A connection of any link.
+pub(crate) struct Found {
+    /// What stands for it, and for the place behind it.
+    pub(crate) cursor: u64,
+    pub(crate) kind: Kind,
+    pub(crate) opened_here: bool,
+    pub(crate) figures: Figures,
+}
+
+impl Found {
+    fn new(link: &Peer, found: FoundInLink) -> Self {
+        Self {
+            cursor: cursor_of(link) + found.slot.index() as u64 + 1,
+            kind: found.kind,
+            opened_here: found.opened_here,
+            figures: found.figures,
+        }
+    }
+}
+
+/// What stands for the place before a link's connections.
+fn cursor_of(link: &Peer) -> u64 {
+    let side = u64::from(link.is_initiator());
+    (2 * u64::from(link.domain().number()) + side) * u64::from(SLOTS)
+}
 
 /// The state behind the module.
 #[pin_data]
@@ -73,7 +103,7 @@ impl Driver {
     }
 
     /// What all links share.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
@@ -82,7 +112,24 @@ impl Driver {
         self.settings.own()
     }
 
+    /// Asks the rules whether `peer` may connect to a port of this domain.
+    ///
+    /// Context: process context, sleeps until xenstored has answered where a rule names a UUID.
+    pub(crate) fn incoming(&self, peer: DomId, port: u32) -> Verdict {
+        let default = self.settings.default_verdict();
+        let rules = &self.settings.incoming;
+        rules.decide(peer, port, default, || admission::uuid(peer))
+    }
+
     /// Asks the rules whether programs of this domain may connect to a port of `peer`.
+    ///
+    /// Context: process context, sleeps until xenstored has answered where a rule names a UUID.
+    pub(crate) fn outgoing(&self, peer: DomId, port: u32) -> Verdict {
+        let rules = &self.settings.outgoing;
+        rules.decide(peer, port, Verdict::Allow, || admission::uuid(peer))
+    }
+
+    /// Keeps programs of this domain from connecting where they may not.
     ///
     /// Context: process context, sleeps until xenstored has answered where a rule names a UUID.
     ///
@@ -90,11 +137,45 @@ impl Driver {
     ///
     /// `EACCES` if they may not.
     pub(crate) fn may_connect(&self, peer: DomId, port: u32) -> Result {
-        let rules = &self.settings.outgoing;
-        match rules.decide(peer, port, Verdict::Allow, || admission::uuid(peer)) {
+        match self.outgoing(peer, port) {
             Verdict::Allow => Ok(()),
-            Verdict::Deny => Err(EACCES),
+            Verdict::Deny => {
+                self.settings.counters.denied.up();
+                Err(EACCES)
+            }
         }
+    }
+
+    /// The connection between a port here and one of `peer`.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn find(&self, peer: DomId, local: u32, remote: u32) -> Option<Found> {
+        let links = self.links.lock();
+        let mut links = links.iter().filter(|link| link.domain() == peer);
+        links.find_map(|link| Some(Found::new(link, link.find(local, remote)?)))
+    }
+
+    /// The connection after the one that `cursor` stands for, or the first one, after 0: they go by
+    /// domain, side of the link and slot.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn next(&self, cursor: u64) -> Option<Found> {
+        let links = self.links.lock();
+        let alive = links.iter().filter(|link| link.is_alive());
+        let after = alive.filter_map(|link| {
+            let from = cursor.saturating_sub(cursor_of(link));
+            let found = link.next(usize::try_from(from).ok()?)?;
+            Some(Found::new(link, found))
+        });
+        after.min_by_key(|found| found.cursor)
+    }
+
+    /// Writes all there is to know of each link.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let links = self.links.lock();
+        links.iter().try_for_each(|link| link.describe(f))
     }
 
     /// Makes it possible for others to be called.
@@ -181,8 +262,6 @@ impl Driver {
         }
     }
 }
-
-impl Ioctl for Worker<Driver> {}
 
 impl Task for Driver {
     fn step(&self) -> Option<Msecs> {

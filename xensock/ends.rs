@@ -5,6 +5,10 @@
 //! no lock held.
 
 use crate::{
+    counters::{
+        Tally,
+        Way, //
+    },
     link::{
         packet::{
             self,
@@ -52,6 +56,8 @@ pub(crate) struct End<R> {
     pub(crate) segments: [Option<Arc<Shared>>; 2],
     pub(crate) link: Arc<Worker<Peer>>,
     pub(crate) slot: Slot,
+    tally: Arc<Tally>,
+    way: Way,
     claim: Claim,
 }
 
@@ -127,13 +133,17 @@ impl<R> End<R> {
         lines: RingAt,
         ring: R,
         segment: Arc<Shared>,
+        (tally, way): (Arc<Tally>, Way),
     ) -> Self {
+        tally.ring(way, segment.len() as u32);
         Self {
             lines,
             ring,
             segments: [Some(segment), None],
             link,
             slot,
+            tally,
+            way,
             claim: Claim::No,
         }
     }
@@ -147,6 +157,7 @@ impl<R> End<R> {
     /// Tells the peer that there is something to see.
     pub(crate) fn tell(&self, wanted: bool) {
         if wanted {
+            self.tally.wakes(self.way);
             self.link.ring(self.slot);
         }
     }
@@ -206,6 +217,7 @@ impl Tx {
         let slot = self.ring.slot();
         self.segments[slot] = Some(segment.clone());
         self.segments[1 - slot] = None;
+        self.tally.ring(self.way, size.bytes());
         Switched::Yes
     }
 }
@@ -233,6 +245,7 @@ impl Rx {
             if let Some(segment) = self.segments.get_mut(left) {
                 *segment = None;
             }
+            self.tally.ring(self.way, self.ring.size().bytes());
             self.link.wish(self.slot, Wish::CROSSED);
         }
     }

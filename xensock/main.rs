@@ -23,6 +23,7 @@ use linux::{
     work::Worker, //
 };
 use settings::Settings;
+use sight::Sight;
 use xen::{
     domain,
     lifecycle::Pause,
@@ -36,6 +37,7 @@ mod bells;
 pub mod bindings;
 mod conn;
 mod control;
+mod counters;
 mod driver;
 mod ends;
 pub mod link;
@@ -45,8 +47,12 @@ mod memory;
 mod peer;
 mod records;
 mod rendezvous;
+mod requests;
 mod settings;
+mod sight;
 mod surface;
+#[path = "../rust/xen/socket_trace.rs"]
+pub mod trace;
 mod transport;
 #[path = "../rust/linux/vsock/mod.rs"]
 pub mod vsock;
@@ -71,6 +77,7 @@ module! {
 /// The module. What brings new sockets goes before what carries them.
 struct XenSock {
     _device: Pin<KBox<Device<Worker<Driver>>>>,
+    _sight: Pin<KBox<Sight>>,
     _transport: vsock::Registration<Worker<Driver>>,
     _pause: Pause<Worker<Driver>>,
     _watch: Pin<KBox<Watch<Worker<Driver>>>>,
@@ -104,12 +111,14 @@ impl kernel::Module for XenSock {
         let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
         let pause = Pause::new(c"xensock", driver.clone())?;
         let transport = vsock::Registration::new(module, driver.clone())?;
+        let sight = KBox::pin_init(Sight::new(driver.clone()), GFP_KERNEL)?;
         let device = Device::new(module, c"xensock", driver.clone(), &surface::GROUPS);
         let device = KBox::pin_init(device, GFP_KERNEL)?;
 
         pr_info!("CID {}\n", driver.own().cid());
         Ok(Self {
             _device: device,
+            _sight: sight,
             _transport: transport,
             _pause: pause,
             _watch: watch,

@@ -109,6 +109,7 @@ impl Deref for Shared {
 }
 
 /// The words of a ring. A word that would be outside of the memory is 0 and stays so.
+#[derive(Clone)]
 pub(crate) struct RingAt {
     memory: Arc<Shared>,
     at: usize,

@@ -4,6 +4,7 @@
 
 use crate::{
     admission::Rules,
+    counters::Counters,
     link::{
         policy::Verdict,
         segment::Size,
@@ -60,6 +61,9 @@ pub(crate) struct Settings {
     /// To whom this domain may connect.
     #[pin]
     pub(crate) outgoing: Rules,
+    /// What all links count together.
+    #[pin]
+    pub(crate) counters: Counters,
 }
 
 impl Settings {
@@ -76,6 +80,7 @@ impl Settings {
             closed: Atomic::new(closed),
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
+            counters <- Counters::new(),
         })
     }
 

@@ -79,6 +79,48 @@ attributes! { State, ROOT:
 attributes! { State, INFO:
     /// The address of this domain.
     Cid c"cid" = |s| s.own().cid();
+    /// Domains that there are links with; two if both have called at the same time.
+    LinkCount c"links" = |s| s.settings().counters.links.get();
+    /// Connections that there are, up to when their memory is free.
+    Sockets c"sockets" = |s| s.settings().counters.sockets.get();
+    /// Bytes that programs have sent, since the module was loaded, as all that follows.
+    SentBytes c"sent_bytes" = |s| s.settings().counters.sent.sum();
+    /// Bytes that programs have received.
+    ReceivedBytes c"received_bytes" = |s| s.settings().counters.received.sum();
+    /// Events that went to other domains.
+    EventsSent c"events_sent" = |s| s.settings().counters.events_sent.get();
+    /// Events that came from them.
+    EventsReceived c"events_received" = |s| s.settings().counters.events_received.get();
+    /// Connections that programs of this domain have asked for.
+    Opened c"opened" = |s| s.settings().counters.opened.get();
+    /// Connections that others have asked for and got.
+    Accepted c"accepted" = |s| s.settings().counters.accepted.get();
+    /// Of those opened, the ones that were refused there.
+    RefusedByPeer c"refused_by_peer" = |s| s.settings().counters.refused_by_peer.get();
+    /// Connections that were not opened because of `rules_out`.
+    Denied c"denied" = |s| s.settings().counters.denied.get();
+    /// Connections of others that were refused by the rules.
+    RefusedRule c"refused_rule" = |s| s.settings().counters.refused_rule.get();
+    /// Because nobody listened.
+    RefusedListener c"refused_listener" = |s| s.settings().counters.refused_listener.get();
+    /// Because too many waited to be accepted.
+    RefusedQueue c"refused_queue" = |s| s.settings().counters.refused_queue.get();
+    /// Because of a limit for each domain.
+    RefusedLimit c"refused_limit" = |s| s.settings().counters.refused_limit.get();
+    /// Because there was no memory, or what was granted could not be mapped.
+    RefusedMemory c"refused_memory" = |s| s.settings().counters.refused_memory.get();
+    /// Times that `max_sockets_per_peer` was reached.
+    OverSockets c"over_sockets" = |s| s.settings().counters.over_sockets.get();
+    /// Times that `memory_per_peer_kb` was reached.
+    OverMemory c"over_memory" = |s| s.settings().counters.over_memory.get();
+    /// Connections that other domains have ended with an error.
+    Reset c"reset" = |s| s.settings().counters.reset.get();
+    /// Rings that were exchanged for others.
+    RingsGrown c"rings_grown" = |s| s.settings().counters.rings_grown.get();
+    /// Connections that ended because a ring was broken.
+    BrokenRings c"broken_rings" = |s| s.settings().counters.broken_rings.get();
+    /// Links that ended because the other domain had broken them.
+    BrokenLinks c"broken_links" = |s| s.settings().counters.broken_links.get();
 }
 
 static ROOT_GROUP: Group = Group::new(None, &ROOT);

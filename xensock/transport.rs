@@ -7,6 +7,7 @@
 
 use crate::{
     conn::Conn,
+    counters::Tally,
     driver::Driver,
     linux::work::Worker,
     vsock::{
@@ -40,7 +41,8 @@ impl Transport for Worker<Driver> {
     }
 
     fn init(&self, sock: &Locked, _listener: Option<&Locked>) -> Result<Arc<Conn>> {
-        Arc::pin_init(Conn::new(sock.kind()), GFP_KERNEL)
+        let tally = Arc::new(Tally::new(self.settings().clone()), GFP_KERNEL)?;
+        Arc::pin_init(Conn::new(sock.kind(), tally), GFP_KERNEL)
     }
 
     fn allow(&self, sock: &Locked, _conn: ArcBorrow<'_, Conn>, remote: Address) -> bool {

@@ -34,6 +34,7 @@
 #include <xen/xenbus.h>
 
 #include "../../balloon/uapi/xenballoon.h"
+#include "../../xensock/uapi/xensock.h"
 #include "../helpers/helpers.h"
 
 /* bindgen evaluates no macros that are expressions, but it does constants. */
@@ -45,6 +46,10 @@ const unsigned long XENOXIDE_MAP = MAP_PRIVATE | MAP_ANONYMOUS;
 const unsigned int XENOXIDE_BALLOON_GET_STATS = XENBALLOON_GET_STATS;
 const unsigned int XENOXIDE_BALLOON_SET_TARGET = XENBALLOON_SET_TARGET;
 const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;
+const unsigned int XENOXIDE_SOCK_GET_SOCKET = XENSOCK_GET_SOCKET;
+const unsigned int XENOXIDE_SOCK_NEXT_SOCKET = XENSOCK_NEXT_SOCKET;
+const unsigned int XENOXIDE_SOCK_GET_STATS = XENSOCK_GET_STATS;
+const unsigned int XENOXIDE_SOCK_CHECK = XENSOCK_CHECK;
 
 /* One item for each of the zones that this kernel has. */
 const unsigned int XENOXIDE_ALLOCSTALL = ALLOCSTALL_NORMAL - ZONE_NORMAL;

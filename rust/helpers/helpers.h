@@ -83,6 +83,38 @@ int xenoxide_unregister_pm_notifier(struct notifier_block *block);
 unsigned long xenoxide_mfn_pte(unsigned long mfn);
 int xenoxide_write_p2m(unsigned long pfn, unsigned long mfn);
 
+/* socket_trace.c */
+enum xensock_reason {
+	XENOXIDE_REASON_OTHER,
+	XENOXIDE_REASON_NO_LISTENER,
+	XENOXIDE_REASON_DENIED,
+	XENOXIDE_REASON_BUSY,
+	XENOXIDE_REASON_NO_MEMORY,
+	XENOXIDE_REASON_CLOSED,
+	XENOXIDE_REASON_BROKEN,
+	XENOXIDE_REASON_CANCELLED,
+	XENOXIDE_REASON_LIMIT,
+};
+
+struct xensock_ends {
+	u32 local_port;
+	u32 remote_cid;
+	u32 remote_port;
+};
+
+void xenoxide_trace_connect(const struct xensock_ends *ends, bool seqpacket,
+			    u32 ring_bytes);
+void xenoxide_trace_accept(const struct xensock_ends *ends, bool seqpacket,
+			   u32 ring_bytes);
+void xenoxide_trace_refuse(const struct xensock_ends *ends, bool ours,
+			   enum xensock_reason reason);
+void xenoxide_trace_reset(const struct xensock_ends *ends, bool ours,
+			  enum xensock_reason reason);
+void xenoxide_trace_grow(const struct xensock_ends *ends, bool sending,
+			 u32 before, u32 after);
+void xenoxide_trace_link_up(u32 domid, bool initiator);
+void xenoxide_trace_link_down(u32 domid, bool initiator);
+
 /* trace.c */
 enum xenballoon_action {
 	XENOXIDE_TAKE_HUGE,

@@ -16,6 +16,10 @@ use crate::{
     },
     conn::Conn,
     control::Lost,
+    counters::{
+        Ends,
+        Way, //
+    },
     driver::Driver,
     ends::End,
     link::{
@@ -49,7 +53,6 @@ use crate::{
     },
     vsock::{
         self,
-        Address,
         Child,
         Kind,
         Locked,
@@ -102,10 +105,12 @@ impl Peer {
         if !self.is_alive() {
             return Err(SocketError::ConnectionReset.into());
         }
+        conn.tally().meet(Ends { local, remote });
         self.attach(sock, conn, slot, &page, &segments, size)?;
         records.set(slot, record);
         drop(records);
 
+        self.note_connect(&connect);
         self.post(Message::Connect(connect));
         Ok(())
     }
@@ -114,7 +119,7 @@ impl Peer {
     pub(super) fn attach(
         &self,
         sock: &Locked,
-        conn: &Conn,
+        conn: &Arc<Conn>,
         slot: Slot,
         page: &Arc<Shared>,
         segments: &[Arc<Shared>; 2],
@@ -124,13 +129,14 @@ impl Peer {
         let ours = Direction::written_by(self.side, slot.opener());
         let theirs = ours.other();
         let lines = |direction| RingAt::new(page.clone(), wire::lines(direction));
-        let waiter = Waiter::new(sock.hold(), lines(ours), lines(theirs));
+        let waiter = Waiter::new(sock.hold(), conn.clone(), lines(ours), lines(theirs));
         let tx = End::new(
             link.clone(),
             slot,
             lines(ours),
             Producer::new(size),
             segments[ours.index()].clone(),
+            (conn.tally().clone(), Way::Send),
         );
         let rx = End::new(
             link,
@@ -138,6 +144,7 @@ impl Peer {
             lines(theirs),
             Consumer::new(size),
             segments[theirs.index()].clone(),
+            (conn.tally().clone(), Way::Receive),
         );
         conn.attach(tx, rx, sock.buffer_size());
         self.bells.set(slot, Some(waiter));
@@ -156,7 +163,7 @@ impl Peer {
             (Message::Connect(connect), false) => self.connect(&connect),
             (Message::Accept { slot }, true) => self.accepted(slot),
             (Message::Refuse { slot, reason }, true) => self.refused(slot, reason),
-            (Message::Reset { slot, .. }, _) => self.reset(slot),
+            (Message::Reset { slot, reason }, _) => self.reset(slot, reason),
             (Message::Released { slot }, true) => self.released(slot),
             (Message::Want { slot, size }, true) => {
                 self.offer(slot, Direction::ToOpener, size);
@@ -189,19 +196,12 @@ impl Peer {
     /// Makes a connection that the peer opens. Returns false if its listener is locked.
     pub(super) fn admit(&self, connect: &Connect) -> Result<bool, Reason> {
         self.allows(connect.dst_port)?;
-        let local = Address {
-            cid: self.settings.own().cid(),
-            port: connect.dst_port,
-        };
-        let remote = Address {
-            cid: self.domain.cid(),
-            port: connect.src_port,
-        };
+        let ends = self.ends_of(connect);
         let kind = match connect.socket {
             Socket::Stream => Kind::Stream,
             Socket::SeqPacket => Kind::Seqpacket,
         };
-        let listener = vsock::find_bound(local).ok_or(Reason::NoListener)?;
+        let listener = vsock::find_bound(ends.local).ok_or(Reason::NoListener)?;
         let Some(listener) = listener.try_lock() else {
             return match listener.state() {
                 State::Listening => Ok(false),
@@ -212,16 +212,14 @@ impl Peer {
             return Err(Reason::NoListener);
         }
         let seat = Seat::take(&self.account).map_err(|_| Reason::Limit)?;
-        let map = |refs: &[u32]| {
-            Shared::map(&self.account, self.domain, refs).map_err(no_memory)
-        };
+        let map = |refs: &[u32]| Shared::map(&self.account, self.domain, refs).map_err(no_memory);
         let page = map(&[connect.page])?;
         let segments = [
             map(connect.segments.refs(Direction::FromOpener))?,
             map(connect.segments.refs(Direction::ToOpener))?,
         ];
 
-        let child = Child::<Worker<Driver>>::new(&listener, local, remote);
+        let child = Child::<Worker<Driver>>::new(&listener, ends.local, ends.remote);
         let child = child.map_err(|error| match error {
             ENOMEM => Reason::NoMemory,
             _ => Reason::Busy,
@@ -230,6 +228,7 @@ impl Peer {
         let parts = (page.clone(), segments.clone(), seat);
         let record = Record::new(conn.clone(), Stage::Open, parts);
         let record = KBox::new(record, GFP_KERNEL).map_err(|_| Reason::NoMemory)?;
+        conn.tally().meet(ends);
         let attached = self.attach(
             child.locked(),
             &conn,
@@ -276,6 +275,7 @@ impl Peer {
             let sock = self.bells.sock(slot);
             self.bells.set(slot, None);
             record.conn.detach();
+            self.note_refused(&record.conn, reason);
             if let Some(sock) = sock {
                 let error = match reason {
                     Reason::Denied => SocketError::ConnectionRefused.into(),
@@ -305,7 +305,7 @@ impl Peer {
     }
 
     /// The peer has ended a connection.
-    pub(super) fn reset(&self, slot: Slot) -> Result<(), Lost> {
+    pub(super) fn reset(&self, slot: Slot, reason: Reason) -> Result<(), Lost> {
         let conn = match self.records.lock().get(slot) {
             Some(record) => record.conn.clone(),
             // It was on its way when we let go, or comes before we could answer.
@@ -314,6 +314,7 @@ impl Peer {
                 return Ok(());
             }
         };
+        self.note_reset(&conn, reason);
         self.disconnect(slot, &conn);
         self.finish(slot);
         Ok(())

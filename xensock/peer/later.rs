@@ -58,7 +58,9 @@ impl Peer {
         match task {
             Later::Connect(connect) => {
                 let slot = connect.slot;
-                match self.admit(connect) {
+                let answer = self.admit(connect);
+                self.note_answer(connect, answer);
+                match answer {
                     Ok(true) => self.post(Message::Accept { slot }),
                     Ok(false) => return false,
                     Err(reason) => self.post(Message::Refuse { slot, reason }),

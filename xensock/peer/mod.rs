@@ -5,8 +5,12 @@
 mod admission;
 mod connections;
 mod later;
+mod notes;
 mod segments;
+mod sight;
 mod worker;
+
+pub(crate) use sight::Found as FoundInLink;
 
 use crate::{
     account::Account,
@@ -88,6 +92,8 @@ pub(crate) struct Peer {
     domain: DomId,
     side: Side,
     call: Rendezvous,
+    /// What has the control rings' lines.
+    header: Arc<Shared>,
     /// That of the peer, once it has mattered; none if this domain may not know it.
     uuid: SetOnce<Option<Uuid>>,
     phase: Atomic<u32>,
@@ -140,7 +146,7 @@ impl Peer {
         let page = first(&header)?;
 
         let bells = Arc::pin_init(
-            Bells::new(header.clone(), wire::bell(Side::Acceptor)),
+            Bells::new(settings.clone(), header.clone(), wire::bell(Side::Acceptor)),
             GFP_KERNEL,
         )?;
         let channel = Channel::listen(domain, bells.clone())?;
@@ -190,7 +196,11 @@ impl Peer {
         let control = Shared::map(&account, domain, &refs.map(u32::from_le_bytes))?;
 
         let bells = Arc::pin_init(
-            Bells::new(header.clone(), wire::bell(Side::Initiator)),
+            Bells::new(
+                settings.clone(),
+                header.clone(),
+                wire::bell(Side::Initiator),
+            ),
             GFP_KERNEL,
         )?;
         let channel = Channel::connect(domain, call.port, bells.clone())?;
@@ -203,6 +213,7 @@ impl Peer {
         };
         let link = Self::new(settings, account, domain, Side::Acceptor, parts)?;
         link.phase.store(Phase::Up as u32, Relaxed);
+        link.note_up();
         link.kick();
         Ok(link)
     }
@@ -215,7 +226,7 @@ impl Peer {
         parts: Parts,
     ) -> Result<Arc<Worker<Self>>> {
         let Parts {
-            header,
+            header: head,
             control,
             bells,
             channel,
@@ -230,14 +241,15 @@ impl Peer {
                     domain,
                     side,
                     call,
+                    header: head.clone(),
                     uuid: SetOnce::new(),
                     phase: Atomic::new(Phase::Calling as u32),
                     idle: Atomic::new(0),
-                    out: BellsAt::new(header.clone(), wire::bell(*side)),
+                    out: BellsAt::new(head.clone(), wire::bell(*side)),
                     bells,
                     channel,
                     wishes: Wishes::new()?,
-                    control <- Control::new(header, control, *side),
+                    control <- Control::new(head, control, *side),
                     records <- Records::new(),
                     later <- new_mutex!(KVec::new()),
                 }? Error),
@@ -245,6 +257,7 @@ impl Peer {
             GFP_KERNEL,
         )?;
         link.bells.set_worker(Some(link.clone()));
+        link.settings.counters.links.up();
         Ok(link)
     }
 
@@ -298,6 +311,7 @@ impl Peer {
     /// Context: any.
     pub(crate) fn ring(&self, slot: Slot) {
         if doorbell::ring(&self.out, slot) {
+            self.bells.tells();
             self.channel.notify();
         }
     }

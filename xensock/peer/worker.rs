@@ -86,6 +86,7 @@ impl Peer {
         else {
             return;
         };
+        self.note_broken(&conn);
         self.disconnect(slot, &conn);
         self.post(Message::Reset {
             slot,
@@ -100,6 +101,7 @@ impl Peer {
         match (self.phase.load(Relaxed) == Phase::Calling as u32, there) {
             (true, true) => {
                 self.phase.store(Phase::Up as u32, Relaxed);
+                self.note_up();
                 rendezvous::withdraw(self.domain);
             }
             (true, false) => self.call_again(),
@@ -146,6 +148,7 @@ impl Peer {
         }
         self.bells.set_worker(None);
         self.phase.store(Phase::Over as u32, Relaxed);
+        self.note_down();
     }
 }
 
@@ -159,6 +162,7 @@ impl Task for Peer {
         });
         let more = more.unwrap_or_else(|Lost| {
             pr_warn!("domain {} has broken the link\n", self.domain);
+            self.note_lost();
             self.end();
             false
         });
