@@ -62,7 +62,9 @@ fn who_may_be_somebody_gets_the_worse_of_it() {
 fn uuids_matter_where_a_rule_names_one() {
     let all = |text: &str| -> Vec<Rule> { rules(text).map(Result::unwrap).collect() };
     assert!(!name_uuids(&all("allow 5\ndeny *")));
-    assert!(name_uuids(&all(&format!("allow 5\ndeny uuid {UUID}\ndeny *"))));
+    assert!(name_uuids(&all(&format!(
+        "allow 5\ndeny uuid {UUID}\ndeny *"
+    ))));
 }
 
 #[test]
