@@ -2,12 +2,11 @@
 //! What programs ask /dev/xenballoon for, by a program made from the module's own header, for 64
 //! bits and for 32.
 
+use super::client::{Answer, BITS, Client};
 use super::{BOOT_MIB, MOST_MIB, Run};
 use anyhow::{Context, Result, ensure};
+use bed::Machine;
 use bed::balloon::Balloon;
-use bed::{Flavour, Guest, Machine, place};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const EINTR: u64 = 4;
@@ -48,112 +47,20 @@ const FIGURES: [(&str, &str); 16] = [
 /// By name.
 pub const SCENARIOS: [(&str, Run); 1] = [("balloon_ioctl", ioctl)];
 
-/// Adds the programs to a guest.
-pub fn equip(guest: Guest) -> Result<Guest> {
-    let folder = place::clone_path("build/client");
-    std::fs::create_dir_all(&folder)?;
-    ["64", "32"].into_iter().try_fold(guest, |guest, bits| {
-        let program = folder.join(format!("xenballoon{bits}"));
-        compile(bits, &program)?;
-        Ok(guest.file(program, &path(bits)))
-    })
-}
-
-fn path(bits: &str) -> String {
-    format!("bin/xenballoon{bits}")
-}
-
-fn compile(bits: &str, program: &PathBuf) -> Result<()> {
-    let mut arguments: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"]
-        .map(String::from)
-        .into();
-    arguments.push(format!("-m{bits}"));
-    if bits == "32" {
-        // There is no C library for it, but the kernel's headers can do without.
-        arguments
-            .extend(["-nostdlib", "-fno-stack-protector", "-fno-pie", "-no-pie"].map(String::from));
-        let nolibc = place::kernel(Flavour::Stock)?.join("source/tools/include/nolibc");
-        let system = "/usr/include/x86_64-linux-gnu".into();
-        for folder in [nolibc, system] {
-            arguments.extend(["-isystem".into(), folder.display().to_string()]);
-        }
-    }
-    let headers = place::clone_path("balloon/uapi");
-    let source = place::clone_path("tests/xen/client/xenballoon.c");
-    arguments.extend(["-I".into(), headers.display().to_string(), "-o".into()]);
-    arguments.extend([program, &source].map(|path| path.display().to_string()));
-    duct::cmd("gcc", arguments)
-        .run()
-        .with_context(|| format!("compile {}", source.display()))?;
+/// An error unless it is at this target.
+fn is_at(answer: &Answer, kib: u64) -> Result<()> {
+    let (target, current) = (answer.get("target_kb")?, answer.get("current_kb")?);
+    ensure!(
+        answer.get("errno")? == 0 && target == kib && current == kib,
+        "not at {kib} KiB: {:?}",
+        answer.0
+    );
     Ok(())
 }
 
-/// What the program prints: `errno`, then the fields.
-struct Answer(BTreeMap<String, u64>);
-
-impl Answer {
-    fn parse(text: &str) -> Result<Self> {
-        let fields = text.lines().map(|line| {
-            let (name, value) = line.split_once('=').context("no field")?;
-            Ok((name.to_string(), value.parse()?))
-        });
-        let fields: BTreeMap<String, u64> = fields.collect::<Result<_>>()?;
-        ensure!(fields.contains_key("errno"), "the program says {text:?}");
-        Ok(Self(fields))
-    }
-
-    fn get(&self, name: &str) -> Result<u64> {
-        let value = self.0.get(name).copied();
-        value.with_context(|| format!("no {name} in {:?}", self.0))
-    }
-
-    /// An error unless it is at this target.
-    fn is_at(&self, kib: u64) -> Result<()> {
-        let (target, current) = (self.get("target_kb")?, self.get("current_kb")?);
-        ensure!(
-            self.get("errno")? == 0 && target == kib && current == kib,
-            "not at {kib} KiB: {:?}",
-            self.0
-        );
-        Ok(())
-    }
-}
-
-struct Client<'a, 'b> {
-    guest: &'a Machine<'b>,
-    program: String,
-}
-
-impl Client<'_, '_> {
-    /// Makes one call; the words are options, the call and its fields.
-    fn call(&self, words: &str) -> Result<Answer> {
-        let argv: Vec<&str> = [self.program.as_str()]
-            .into_iter()
-            .chain(words.split_whitespace())
-            .collect();
-        let output = self.guest.run(&argv)?.ok()?;
-        let answer = Answer::parse(&output.stdout);
-        answer.with_context(|| format!("{output:?}"))
-    }
-
-    fn expect(&self, words: &str, errno: u64) -> Result<Answer> {
-        let answer = self.call(words)?;
-        let found = answer.get("errno")?;
-        ensure!(
-            found == errno,
-            "{} {words}: error {found}, not {errno}",
-            self.program
-        );
-        Ok(answer)
-    }
-}
-
 fn ioctl(balloon: Balloon<'_>) -> Result<()> {
-    for bits in ["64", "32"] {
-        let client = Client {
-            guest: balloon.guest(),
-            program: format!("/{}", path(bits)),
-        };
+    for bits in BITS {
+        let client = Client::new(balloon.guest(), "xenballoon", bits);
         figures(&balloon, &client)?;
         refusals(&balloon, &client)?;
         set_then_wait(&balloon, &client)?;
@@ -176,9 +83,8 @@ fn figures(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
             "{name} is {value}"
         );
     }
-    client
-        .expect("-r wait target_kb=7 current_kb=7", 0)?
-        .is_at(balloon.target_of(BOOT_MIB))
+    let answer = client.expect("-r wait target_kb=7 current_kb=7", 0)?;
+    is_at(&answer, balloon.target_of(BOOT_MIB))
 }
 
 fn refusals(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
@@ -228,7 +134,7 @@ fn set_then_wait(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
         );
         let output = client.guest.run(&["sh", "-c", &both])?.ok()?.stdout;
         let (_, wait) = output.split_at(output.rfind("errno").context("no answer")?);
-        Answer::parse(wait)?.is_at(target)?;
+        is_at(&Answer::parse(wait)?, target)?;
         ensure!(balloon.sample()?.current_kb == target);
     }
     Ok(())
@@ -288,7 +194,7 @@ fn toolstack_ends_a_wait(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Resu
         }
         ensure!(start.elapsed() < Duration::from_secs(60), "no end of it");
     };
-    answer.is_at(done.target_kb)
+    is_at(&answer, done.target_kb)
 }
 
 fn state_becomes(guest: &Machine<'_>, pid: i32, wanted: &str) -> Result<()> {

@@ -2,7 +2,8 @@
 //! Scenarios: what users do, with the tools they have.
 
 mod balloon;
-pub mod control;
+pub mod client;
+mod control;
 pub mod endurance;
 pub mod host;
 mod pressure;

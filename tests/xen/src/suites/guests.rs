@@ -3,6 +3,7 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
+use crate::scenarios::client::equip;
 use crate::scenarios::host::Alone;
 use crate::scenarios::{self, Scenario};
 use anyhow::Result;
@@ -27,7 +28,11 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
             true => guest.later(),
             false => guest,
         };
-        host = host.guest(scenarios::control::equip(guest.module("xenballoon"))?);
+        host = host.guest(equip(
+            guest.module("xenballoon"),
+            "xenballoon",
+            "balloon/uapi",
+        )?);
     }
     host = host.dom0_module("xenballoon");
     let bed = Bed::boot(host)?;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Programs that make one ioctl each, made from a module's own header, for 64 bits and for 32.
+
+use anyhow::{Context, Result, ensure};
+use bed::{Flavour, Guest, Machine, place};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Both kinds of programs, by their bits.
+pub const BITS: [&str; 2] = ["64", "32"];
+
+/// Adds the programs for a device to a guest. `headers` is the folder of its header, in the clone.
+pub fn equip(guest: Guest, device: &str, headers: &str) -> Result<Guest> {
+    let folder = place::clone_path("build/client");
+    std::fs::create_dir_all(&folder)?;
+    BITS.into_iter().try_fold(guest, |guest, bits| {
+        let program = folder.join(format!("{device}{bits}"));
+        compile(bits, device, headers, &program)?;
+        Ok(guest.file(program, &format!("bin/{device}{bits}")))
+    })
+}
+
+fn compile(bits: &str, device: &str, headers: &str, program: &Path) -> Result<()> {
+    let mut arguments: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"]
+        .map(String::from)
+        .into();
+    arguments.push(format!("-m{bits}"));
+    if bits == "32" {
+        // There is no C library for it, but the kernel's headers can do without.
+        arguments
+            .extend(["-nostdlib", "-fno-stack-protector", "-fno-pie", "-no-pie"].map(String::from));
+        let nolibc = place::kernel(Flavour::Stock)?.join("source/tools/include/nolibc");
+        let system = "/usr/include/x86_64-linux-gnu".into();
+        for folder in [nolibc, system] {
+            arguments.extend(["-isystem".into(), folder.display().to_string()]);
+        }
+    }
+    let headers = place::clone_path(headers);
+    let source = place::clone_path(&format!("tests/xen/client/{device}.c"));
+    arguments.extend(["-I".into(), headers.display().to_string(), "-o".into()]);
+    arguments.extend([program, source.as_path()].map(|path| path.display().to_string()));
+    duct::cmd("gcc", arguments)
+        .run()
+        .with_context(|| format!("compile {}", source.display()))?;
+    Ok(())
+}
+
+/// What the program prints: `errno`, then the fields.
+pub struct Answer(pub BTreeMap<String, u64>);
+
+impl Answer {
+    pub fn parse(text: &str) -> Result<Self> {
+        let fields = text.lines().map(|line| {
+            let (name, value) = line.split_once('=').context("no field")?;
+            Ok((name.to_string(), value.parse()?))
+        });
+        let fields: BTreeMap<String, u64> = fields.collect::<Result<_>>()?;
+        ensure!(fields.contains_key("errno"), "the program says {text:?}");
+        Ok(Self(fields))
+    }
+
+    /// A field.
+    pub fn get(&self, name: &str) -> Result<u64> {
+        let value = self.0.get(name).copied();
+        value.with_context(|| format!("no {name} in {:?}", self.0))
+    }
+}
+
+/// A program in a guest.
+pub struct Client<'a, 'b> {
+    pub guest: &'a Machine<'b>,
+    pub program: String,
+}
+
+impl<'a, 'b> Client<'a, 'b> {
+    /// The one for a device, of so many bits.
+    pub fn new(guest: &'a Machine<'b>, device: &str, bits: &str) -> Self {
+        Self {
+            guest,
+            program: format!("/bin/{device}{bits}"),
+        }
+    }
+
+    /// Makes one call; the words are options, the call and its fields.
+    pub fn call(&self, words: &str) -> Result<Answer> {
+        let argv: Vec<&str> = [self.program.as_str()]
+            .into_iter()
+            .chain(words.split_whitespace())
+            .collect();
+        let output = self.guest.run(&argv)?.ok()?;
+        let answer = Answer::parse(&output.stdout);
+        answer.with_context(|| format!("{output:?}"))
+    }
+
+    /// Makes one call, which has to end with that error, or 0.
+    pub fn expect(&self, words: &str, errno: u64) -> Result<Answer> {
+        let answer = self.call(words)?;
+        let found = answer.get("errno")?;
+        ensure!(
+            found == errno,
+            "{} {words}: error {found}, not {errno}",
+            self.program
+        );
+        Ok(answer)
+    }
+}
