@@ -3,7 +3,8 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
-use crate::scenarios::xensock::{BETWEEN_ENDS, Ends, FATES, Scenario};
+use crate::scenarios::client;
+use crate::scenarios::xensock::{BETWEEN_DOMAINS, BETWEEN_ENDS, Ends, FATES, Scenario};
 use anyhow::Result;
 use bed::{Bed, Guest, Host, Kind};
 use std::time::Duration;
@@ -37,7 +38,8 @@ const BOOTS: [Boot; 3] = [
 
 /// All that `wanted` lets through.
 pub fn chosen(wanted: impl Fn(&str) -> bool) -> Vec<&'static Scenario> {
-    let all = BETWEEN_ENDS.iter().chain(&FATES);
+    let all = BETWEEN_ENDS.iter().chain(&BETWEEN_DOMAINS);
+    let all = all.chain(&FATES);
     all.filter(|one| wanted(one.name)).collect()
 }
 
@@ -62,7 +64,8 @@ fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Re
         let guest = Guest::new(&format!("{kind}-{place}"), kind);
         let guest = guest.network().tools().module("xensock");
         let equip = |guest: Guest, module| guest.kernel_module(module);
-        host = host.guest(MODULES.into_iter().fold(guest, equip));
+        let guest = MODULES.into_iter().fold(guest, equip);
+        host = host.guest(client::equip(guest, "xensock", "xensock/uapi")?);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);

@@ -2,10 +2,14 @@
 //! Sockets between domains: the kernel tree's own tests, programs that people have, and what can happen to a
 //! peer.
 
+mod control;
 mod fate;
 mod kernel;
+mod knobs;
 mod load;
 mod programs;
+mod rules;
+mod sight;
 mod stall;
 
 use crate::report::Verdict;
@@ -62,6 +66,17 @@ pub const BETWEEN_ENDS: [Scenario; 8] = [
     one("xensock_stream", load::stream),
     one("xensock_seqpacket", load::seqpacket),
     one("xensock_thousand", load::thousand),
+];
+
+/// For two domains that both have the module.
+pub const BETWEEN_DOMAINS: [Scenario; 7] = [
+    one("xensock_rules", rules::rules),
+    one("xensock_rules_out", rules::rules_out),
+    one("xensock_limits", rules::limits),
+    one("xensock_ioctl", control::ioctl),
+    one("xensock_figures", sight::figures),
+    one("xensock_traced", sight::traced),
+    one("xensock_link_traced", sight::link_traced),
 ];
 
 /// For two domains, of which the server may come to its end.

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What xensock tells of itself: figures, trace events, debugfs.
+
+use super::knobs::Knobs;
+use super::{CID_HOST, DOM0, Ends};
+use anyhow::{Context, Result, ensure};
+
+const PORT: u32 = 5200;
+const NOBODY: u32 = 5201;
+const BYTES: u64 = 1_000_000;
+const EVENTS: &str = "/sys/kernel/tracing/events/xensock/enable";
+const TRACE: &str = "/sys/kernel/tracing/trace";
+const LINKS: &str = "/sys/kernel/debug/xensock/links";
+
+/// A file goes there and back.
+fn echo(ends: &Ends<'_>) -> Result<()> {
+    let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
+    let line = format!(
+        "head -c {BYTES} /dev/urandom >/tmp/sent; socat -t 20 - {there} </tmp/sent >/tmp/back; \
+         cmp /tmp/sent /tmp/back"
+    );
+    ends.client.shell(&line).map(drop)
+}
+
+/// What is counted, at both ends, and the ring sizes that are set.
+pub fn figures(ends: &Ends<'_>) -> Result<()> {
+    const NAMES: [&str; 9] = [
+        "opened",
+        "accepted",
+        "sent_bytes",
+        "received_bytes",
+        "rings_grown",
+        "refused_by_peer",
+        "refused_listener",
+        "events_sent",
+        "events_received",
+    ];
+    let _knobs = Knobs::new(ends)?;
+    let listen = format!("VSOCK-LISTEN:{PORT},fork");
+    let _server = ends.server.listen(&["socat", &listen, "EXEC:cat"], PORT)?;
+    let all = || -> Result<[[u64; NAMES.len()]; 2]> {
+        let mut found = [[0; NAMES.len()]; 2];
+        for (end, row) in [&ends.client, &ends.server].into_iter().zip(&mut found) {
+            for (name, to) in NAMES.iter().zip(row) {
+                *to = end.figure(name)?;
+            }
+        }
+        Ok(found)
+    };
+    let differ = |before: [[u64; NAMES.len()]; 2]| -> Result<[[u64; NAMES.len()]; 2]> {
+        let mut now = all()?;
+        for (row, before) in now.iter_mut().zip(before) {
+            row.iter_mut().zip(before).for_each(|(to, was)| *to -= was);
+        }
+        Ok(now)
+    };
+    // Rings of one size do not grow.
+    for end in [&ends.client, &ends.server] {
+        end.set("largest_ring_kb", "16")?;
+    }
+    let before = all()?;
+    echo(ends)?;
+    ends.server.wait_for_figure("sockets", 0)?;
+    let [client, server] = differ(before)?;
+    ensure!(client[..7] == [1, 0, BYTES, BYTES, 0, 0, 0], "{client:?}");
+    ensure!(server[..7] == [0, 1, BYTES, BYTES, 0, 0, 0], "{server:?}");
+    ensure!(client[7] > 0 && client[8] > 0, "{client:?}");
+    ensure!(server[7] > 0 && server[8] > 0, "{server:?}");
+    println!("# {ends}: {NAMES:?}: {client:?}, {server:?}");
+    for end in [&ends.client, &ends.server] {
+        end.set("largest_ring_kb", "64")?;
+        end.set("first_ring_kb", "4")?;
+    }
+    let before = all()?;
+    echo(ends)?;
+    ends.socat_says(NOBODY, "Connection reset")?;
+    ends.server.wait_for_figure("sockets", 0)?;
+    let [client, server] = differ(before)?;
+    ensure!(client[4] > 0 && server[4] > 0, "{client:?}, {server:?}");
+    ensure!(
+        client[..2] == [2, 0] && server[..2] == [0, 1],
+        "{client:?}, {server:?}"
+    );
+    ensure!(client[5] == 1 && server[6] == 1, "{client:?}, {server:?}");
+    println!("# {ends}: {NAMES:?}: {client:?}, {server:?}");
+    Ok(())
+}
+
+/// What happens is traced at both ends, and debugfs shows a connection that is there.
+pub fn traced(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    let listen = format!("VSOCK-LISTEN:{PORT},fork");
+    let _server = ends.server.listen(&["socat", &listen, "EXEC:cat"], PORT)?;
+    // dom0 has no tracefs.
+    let seen = [&ends.client, &ends.server];
+    let seen: Vec<_> = seen
+        .into_iter()
+        .filter(|end| end.machine.name() != DOM0)
+        .collect();
+    for end in &seen {
+        end.machine.write(TRACE, "")?;
+        end.machine.write(EVENTS, "1")?;
+    }
+    echo(ends)?;
+    ends.socat_says(NOBODY, "Connection reset")?;
+    let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
+    let held = ends
+        .client
+        .start(&["sh", "-c", &format!("sleep 300 | socat - {there}")])?;
+    ends.server.wait_for_figure("sockets", 1)?;
+    for end in &seen {
+        end.machine.write(EVENTS, "0")?;
+        let links = end.machine.read(LINKS)?;
+        let other = if end.machine.name() == ends.client.machine.name() {
+            &ends.server
+        } else {
+            &ends.client
+        };
+        let domid = ends.cid(other)? - CID_HOST;
+        let wanted = [format!("link: domid={domid} "), format!("_port={PORT} ")];
+        for words in &wanted {
+            ensure!(links.contains(words), "no {words:?} in {links}");
+        }
+        ensure!(links.contains(" send: prod=0 cons=0 "), "{links}");
+    }
+    drop(held);
+    let (client, server) = (ends.cid(&ends.client)?, ends.server_cid()?);
+    for (end, words) in [
+        (
+            &ends.client,
+            [
+                "xensock_connect: local_port=".to_string(),
+                format!("remote={server}:{PORT} seqpacket=0 ring_bytes=16384"),
+                format!("remote={server}:{NOBODY} ours=0 reason=no_listener"),
+                format!("remote={server}:{PORT} sending=1 before=16384 after="),
+            ],
+        ),
+        (
+            &ends.server,
+            [
+                format!("xensock_accept: local_port={PORT} remote={client}:"),
+                "seqpacket=0 ring_bytes=16384".to_string(),
+                format!("xensock_refuse: local_port={NOBODY} remote={client}:"),
+                "ours=1 reason=no_listener".to_string(),
+            ],
+        ),
+    ] {
+        if end.machine.name() == DOM0 {
+            continue;
+        }
+        let trace = end.machine.read(TRACE)?;
+        for word in &words {
+            ensure!(trace.contains(word), "no {word:?} in {trace}");
+        }
+    }
+    Ok(())
+}
+
+/// A link is traced from its beginning to its end: the server goes, which takes it down.
+pub fn link_traced(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    let client = &ends.client;
+    if client.machine.name() == DOM0 {
+        return Ok(());
+    }
+    ends.server.machine.rmmod("xensock")?;
+    client.wait_for_figure("links", 0)?;
+    client.machine.write(TRACE, "")?;
+    client.machine.write(EVENTS, "1")?;
+    ends.server.insmod()?;
+    ends.socat_says(NOBODY, "Connection reset")?;
+    ends.server.machine.rmmod("xensock")?;
+    client.wait_for_figure("links", 0)?;
+    client.machine.write(EVENTS, "0")?;
+    ends.server.insmod()?;
+    let trace = client.machine.read(TRACE)?;
+    let domid = ends.server_cid()? - CID_HOST;
+    let at = |name: &str| {
+        let words = format!("xensock_link_{name}: domid={domid} initiator=1");
+        trace
+            .find(&words)
+            .with_context(|| format!("no {words:?} in {trace}"))
+    };
+    ensure!(at("up")? < at("down")?, "{trace}");
+    Ok(())
+}
