@@ -118,9 +118,8 @@ impl Peer {
             self.idle.load(Relaxed) + 1
         };
         self.idle.store(idle, Relaxed);
-        if idle > PATIENCE {
-            self.end();
-        } else if idle == 0 && rendezvous::call(self.domain, &self.call).is_err() {
+        let calls = || rendezvous::call(self.domain, &self.call).is_ok();
+        if idle > PATIENCE || (idle == 0 && !calls()) {
             self.end();
         }
     }
