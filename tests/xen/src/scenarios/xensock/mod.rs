@@ -69,9 +69,10 @@ pub const BETWEEN_ENDS: [Scenario; 8] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 7] = [
+pub const BETWEEN_DOMAINS: [Scenario; 8] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
+    one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
     one("xensock_ioctl", control::ioctl),
     one("xensock_figures", sight::figures),

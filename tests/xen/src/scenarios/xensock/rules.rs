@@ -2,6 +2,7 @@
 //! Who may connect, and how much one domain may have.
 
 use super::knobs::Knobs;
+use super::sight::echo;
 use super::{CID_HOST, DOM0, Ends, Started};
 use anyhow::{Context, Result, ensure};
 
@@ -118,6 +119,27 @@ pub fn rules_out(ends: &Ends<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Closed from the first moment on.
+pub fn closed(ends: &Ends<'_>) -> Result<()> {
+    let server = &ends.server.machine;
+    server.rmmod("xensock")?;
+    let load = |value: &str| server.insmod("xensock", &[&format!("closed={value}")]);
+    let refused = load("2").err().context("closed=2 is taken")?;
+    ensure!(
+        format!("{refused:#}").contains("os error 22"),
+        "{refused:#}"
+    );
+    load("1")?;
+    ensure!(ends.server.knob("default_policy")? == "closed");
+    let _knobs = {
+        let _server = answer(ends, PORT)?;
+        ends.socat_says(PORT, REFUSED)?;
+        Knobs::new(ends)?
+    };
+    let _server = answer(ends, PORT)?;
+    ends.socat_says(PORT, OPEN)
+}
+
 /// A socat that stays connected.
 fn hold<'a>(ends: &'a Ends<'_>) -> Result<Started<'a>> {
     let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
@@ -134,6 +156,25 @@ fn fill(ends: &Ends<'_>, known: u64) -> Result<()> {
     drop(held);
     ends.server.wait_for_figure("sockets", 0)?;
     ends.socat_says(PORT, OPEN)
+}
+
+/// Where there is no memory for larger rings, those that there are do.
+fn rings_stay(ends: &Ends<'_>) -> Result<()> {
+    for limited in [&ends.server, &ends.client] {
+        let (grown, reached) = (
+            limited.figure("rings_grown")?,
+            limited.figure("over_memory")?,
+        );
+        limited.set("memory_per_peer_kb", &(3 * CONNECTION_KIB).to_string())?;
+        echo(ends, PORT)?;
+        ensure!(limited.figure("rings_grown")? == grown, "a ring has grown");
+        ensure!(
+            limited.figure("over_memory")? > reached,
+            "no ring wanted to grow"
+        );
+        limited.default_knobs()?;
+    }
+    Ok(())
 }
 
 /// Connections and memory, at either end.
@@ -160,6 +201,7 @@ pub fn limits(ends: &Ends<'_>) -> Result<()> {
             limited.default_knobs()?;
         }
     }
+    rings_stay(ends)?;
     drop(knobs);
     for (name, text) in [
         ("max_sockets_per_peer", "0"),

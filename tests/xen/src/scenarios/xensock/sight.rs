@@ -12,9 +12,9 @@ const EVENTS: &str = "/sys/kernel/tracing/events/xensock/enable";
 const TRACE: &str = "/sys/kernel/tracing/trace";
 const LINKS: &str = "/sys/kernel/debug/xensock/links";
 
-/// A file goes there and back.
-fn echo(ends: &Ends<'_>) -> Result<()> {
-    let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
+/// A file goes to a port of the server and back.
+pub fn echo(ends: &Ends<'_>, port: u32) -> Result<()> {
+    let there = format!("VSOCK-CONNECT:{}:{port}", ends.server_cid()?);
     let line = format!(
         "head -c {BYTES} /dev/urandom >/tmp/sent; socat -t 20 - {there} </tmp/sent >/tmp/back; \
          cmp /tmp/sent /tmp/back"
@@ -59,7 +59,7 @@ pub fn figures(ends: &Ends<'_>) -> Result<()> {
         end.set("largest_ring_kb", "16")?;
     }
     let before = all()?;
-    echo(ends)?;
+    echo(ends, PORT)?;
     ends.server.wait_for_figure("sockets", 0)?;
     let [client, server] = differ(before)?;
     ensure!(client[..7] == [1, 0, BYTES, BYTES, 0, 0, 0], "{client:?}");
@@ -72,7 +72,7 @@ pub fn figures(ends: &Ends<'_>) -> Result<()> {
         end.set("first_ring_kb", "4")?;
     }
     let before = all()?;
-    echo(ends)?;
+    echo(ends, PORT)?;
     ends.socat_says(NOBODY, "Connection reset")?;
     ends.server.wait_for_figure("sockets", 0)?;
     let [client, server] = differ(before)?;
@@ -101,7 +101,7 @@ pub fn traced(ends: &Ends<'_>) -> Result<()> {
         end.machine.write(TRACE, "")?;
         end.machine.write(EVENTS, "1")?;
     }
-    echo(ends)?;
+    echo(ends, PORT)?;
     ends.socat_says(NOBODY, "Connection reset")?;
     let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
     let held = ends
