@@ -15,7 +15,9 @@ const OPEN: &str = "connected";
 const REFUSED: &str = "Connection refused";
 const TOO_MUCH: &str = "No buffer space available";
 /// What a connection takes that has done nothing, and a link.
-const CONNECTION_KIB: u64 = 36;
+const CONNECTION_KIB: u64 = 68;
+/// What a link shares.
+const LINK_KIB: u64 = 36;
 const MOST: usize = 4;
 
 /// Starts what answers on a port of the server.
@@ -183,7 +185,7 @@ pub fn limits(ends: &Ends<'_>) -> Result<()> {
     let _server = answer(ends, PORT)?;
     ends.socat_says(PORT, OPEN)?;
     let most = MOST.to_string();
-    let memory = (CONNECTION_KIB * (MOST as u64 + 2) - 1).to_string();
+    let memory = (LINK_KIB + CONNECTION_KIB * (MOST as u64 + 1) - 1).to_string();
     for (name, value, over) in [
         ("max_sockets_per_peer", &most, "over_sockets"),
         ("memory_per_peer_kb", &memory, "over_memory"),
