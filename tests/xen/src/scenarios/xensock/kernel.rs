@@ -11,7 +11,7 @@ use std::time::Duration;
 const PROGRAMS: [&str; 3] = ["vsock_test", "vsock_diag_test", "vsock_uring_test"];
 const CONTROL_PORT: &str = "1234";
 /// For all tests of a program; each has limits of its own.
-const LIMIT: Duration = Duration::from_secs(400);
+const LIMIT: Duration = Duration::from_secs(1200);
 
 /// Tests that cannot pass: a part of `program: name`, and why.
 type Cannot = &'static [(&'static str, &'static str)];
