@@ -14,10 +14,9 @@ const PRIVILEGED: u32 = 700;
 const OPEN: &str = "connected";
 const REFUSED: &str = "Connection refused";
 const TOO_MUCH: &str = "No buffer space available";
-/// What a connection takes that has done nothing, and a link.
-const CONNECTION_KIB: u64 = 68;
-/// What a link shares.
+/// What a link takes, and a connection that has done nothing.
 const LINK_KIB: u64 = 36;
+const CONNECTION_KIB: u64 = 68;
 const MOST: usize = 4;
 
 /// Starts what answers on a port of the server.
@@ -167,7 +166,10 @@ fn rings_stay(ends: &Ends<'_>) -> Result<()> {
             limited.figure("rings_grown")?,
             limited.figure("over_memory")?,
         );
-        limited.set("memory_per_peer_kb", &(3 * CONNECTION_KIB).to_string())?;
+        limited.set(
+            "memory_per_peer_kb",
+            &(2 * LINK_KIB + CONNECTION_KIB).to_string(),
+        )?;
         echo(ends, PORT)?;
         ensure!(limited.figure("rings_grown")? == grown, "a ring has grown");
         ensure!(

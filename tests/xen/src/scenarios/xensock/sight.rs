@@ -56,6 +56,7 @@ pub fn figures(ends: &Ends<'_>) -> Result<()> {
     };
     // Rings of one size do not grow.
     for end in [&ends.client, &ends.server] {
+        end.set("first_ring_kb", "16")?;
         end.set("largest_ring_kb", "16")?;
     }
     let before = all()?;
