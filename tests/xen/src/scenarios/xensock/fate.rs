@@ -73,7 +73,9 @@ pub fn destroyed(ends: &Ends<'_>) -> Result<()> {
 fn reach(ends: &Ends<'_>) -> Result<()> {
     let there = ends.there("vsock")?;
     let connects = |count| ends.client.load("connects", &there, &[count]);
+    let start = Instant::now();
     wait_until("first contact", || Ok(connects("1").is_ok()))?;
+    println!("# {ends}: first contact after {:?}", start.elapsed());
     connects("3").map(drop)
 }
 
