@@ -10,9 +10,9 @@ use std::time::Duration;
 /// By name.
 pub const SCENARIOS: [(&str, Run); 3] = [
     ("balloon_random_targets", |balloon| {
-        random_targets(balloon, 100)
+        random_targets(balloon, 60)
     }),
-    ("balloon_cycles", |balloon| cycles(balloon, 20)),
+    ("balloon_cycles", |balloon| cycles(balloon, 12)),
     ("balloon_save_under_way", |balloon| {
         moved_under_way(balloon, saved_and_restored)
     }),

@@ -31,9 +31,9 @@ pub const KUNIT: Pass = Pass {
     limit: Duration::from_secs(1800),
     checked: &[
         ("balloon_random_targets", |balloon| {
-            endurance::random_targets(balloon, 40)
+            endurance::random_targets(balloon, 30)
         }),
-        ("balloon_cycles", |balloon| endurance::cycles(balloon, 10)),
+        ("balloon_cycles", |balloon| endurance::cycles(balloon, 8)),
     ],
 };
 
