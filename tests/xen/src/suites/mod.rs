@@ -39,7 +39,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let run = |suite: &Suite| kunit::run(suite, &kunit::KUNIT, accel);
         suites.push(("kunit", Box::new(run)));
     }
-    // These are run only when asked for: the one takes an hour, the other's kernel must be made.
+    // These are run only when asked for: the one takes long, the other's kernel must be made.
     for pass in [&kunit::ENDURANCE, &kunit::KASAN] {
         if filter == pass.name {
             let run = |suite: &Suite| kunit::run(suite, pass, accel);
