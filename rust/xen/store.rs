@@ -288,7 +288,9 @@ impl Watcher for Arrival {
 /// Waits until every watch event that was on its way has been handled, whoever watches.
 ///
 /// Xenstored sends events in order, and one thread of the kernel handles them in order: a new
-/// watch's first event comes after all of them.
+/// watch's first event comes after all of them. Of events with the same path and token it sends
+/// one, if the second arises while the first waits to be sent; the call it leads to still comes
+/// after both changes.
 ///
 /// Context: process context, sleeps; not from a [`Watcher`].
 ///

@@ -399,6 +399,10 @@ mod store_tests {
             Watch::new(c"data/xen_kunit/drained", calls.clone()),
             GFP_KERNEL,
         )?;
+        // Xenstored drops an event if the same one still waits to be sent: without this the first
+        // write's event may be one with the watch's own first event.
+        store::drain_events()?;
+        assert_eq!(calls.count(), 1);
         for n in 2..6 {
             store::write(DIR, c"drained", c"x")?;
             store::drain_events()?;
