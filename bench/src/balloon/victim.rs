@@ -5,7 +5,8 @@
 //! A driver that does the same harm in a third of the time would look three times as bad if only the time in
 //! which it works counted; one that takes long over little would look good. So both are judged by one and the
 //! same window, from the order to the end of the slower one's work: how much longer a job takes that fills it.
-//! What the program loses only while memory moves is told beside it.
+//! The rest of the faster one's window goes as fast as the program was seen to go after its work, so that harm
+//! that stays counts. What the program loses only while memory moves is told beside it.
 
 use super::{Both, Driver, PEER, Trip};
 use crate::metric::Metric;
@@ -18,10 +19,10 @@ const PROGRAM: [&str; 4] = ["/init", "stream", "1", "32"];
 const OUTPUT: &str = "/tmp/stream";
 /// Before anything is measured.
 const WARM: Duration = Duration::from_millis(500);
-/// How long it is left alone to know its undisturbed speed.
+/// How long it is watched before and after, to know its speed then.
 const ALONE: Duration = Duration::from_secs(2);
-/// So many times the longest trip so far it is watched: the other driver's may be a little longer.
-const BEYOND: f64 = 1.3;
+/// Notes may be so late.
+const LATE: Duration = Duration::from_millis(500);
 const SIGTERM: i32 = 15;
 
 /// The program's notes, and what was done meanwhile.
@@ -32,14 +33,9 @@ struct Run {
 }
 
 pub fn measure(both: &Both<'_>) -> Result<Vec<Metric>> {
-    let mut longest = Duration::ZERO;
     let runs = both.alternate(
         ROUNDS,
-        |driver| {
-            let run = once(both, driver, longest)?;
-            longest = longest.max(run.elapsed());
-            Ok(run)
-        },
+        |driver| once(both, driver),
         |run| format!("{:.1} s", run.elapsed().as_secs_f64()),
     )?;
     let (mut all, mut moving) = (Vec::new(), Vec::new());
@@ -55,14 +51,11 @@ pub fn measure(both: &Both<'_>) -> Result<Vec<Metric>> {
     ])
 }
 
-fn once(both: &Both<'_>, driver: &Driver, longest: Duration) -> Result<Run> {
+fn once(both: &Both<'_>, driver: &Driver) -> Result<Run> {
     let pid = both.guest.spawn(&PROGRAM, OUTPUT)?;
     std::thread::sleep(WARM + ALONE);
     let trip = both.there_and_back(driver, MOVE_KB);
-    if let Ok(trip) = &trip {
-        let took = elapsed(trip);
-        std::thread::sleep(took.max(longest).mul_f64(BEYOND) - took);
-    }
+    std::thread::sleep(ALONE + LATE);
     both.guest.kill(pid, SIGTERM)?;
     Ok(Run {
         notes: parse(&both.guest.read(OUTPUT)?)?,
@@ -70,20 +63,17 @@ fn once(both: &Both<'_>, driver: &Driver, longest: Duration) -> Result<Run> {
     })
 }
 
-/// From the order to take to the end of the way back.
-fn elapsed(trip: &Trip) -> Duration {
-    Duration::from_nanos(trip.give.end_ns() - trip.take.start_ns)
-}
-
 impl Run {
+    /// From the order to take to the end of the way back.
     fn elapsed(&self) -> Duration {
-        elapsed(&self.trip)
+        Duration::from_nanos(self.trip.give.end_ns() - self.trip.take.start_ns)
     }
 
-    /// What would have been done in a window from the order on, by what was.
+    /// How much longer a job takes than undisturbed that fills a window from the order on.
     fn slowdown(&self, window: Duration) -> Result<f64> {
-        let start = self.trip.take.start_ns;
-        let done = self.done(start, start + window.as_nanos() as u64)?;
+        let (start, end) = (self.trip.take.start_ns, self.trip.give.end_ns());
+        let rest = window.saturating_sub(self.elapsed()).as_secs_f64();
+        let done = self.done(start, end)? + self.rate_after()? * rest;
         Ok(self.rate_alone()? * window.as_secs_f64() / done)
     }
 
@@ -100,6 +90,12 @@ impl Run {
     fn rate_alone(&self) -> Result<f64> {
         let end = self.trip.take.start_ns;
         Ok(self.done(end - ALONE.as_nanos() as u64, end)? / ALONE.as_secs_f64())
+    }
+
+    /// What is done in a second when all is over.
+    fn rate_after(&self) -> Result<f64> {
+        let start = self.trip.give.end_ns();
+        Ok(self.done(start, start + ALONE.as_nanos() as u64)? / ALONE.as_secs_f64())
     }
 
     fn done(&self, from_ns: u64, to_ns: u64) -> Result<f64> {
@@ -165,8 +161,9 @@ mod tests {
     fn the_same_loss_counts_the_same_however_long_it_took() {
         let run = run();
         assert_eq!(run.elapsed(), Duration::from_secs(2));
-        let found = run.slowdown(Duration::from_secs(4)).unwrap();
-        assert!((found - 400.0 / 325.0).abs() < 1e-9, "{found}");
-        assert!(run.slowdown(Duration::from_secs(7)).is_err());
+        for (window, found) in [(4, 400.0 / 325.0), (70, 7000.0 / 6925.0)] {
+            let slowdown = run.slowdown(Duration::from_secs(window)).unwrap();
+            assert!((slowdown - found).abs() < 1e-9, "{slowdown}");
+        }
     }
 }
