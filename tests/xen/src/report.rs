@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,11 +71,21 @@ impl Suite {
 
     /// Tells how a case ended.
     pub fn case(&self, name: &str, verdict: impl Into<Verdict>) {
-        let verdict = verdict.into();
+        self.tell(name, &verdict.into(), None);
+    }
+
+    /// Runs a case, and tells how it ended and how long it took.
+    pub fn run<V: Into<Verdict>>(&self, name: &str, case: impl FnOnce() -> V) {
+        let start = Instant::now();
+        let verdict = case().into();
+        self.tell(name, &verdict, Some(start.elapsed()));
+    }
+
+    fn tell(&self, name: &str, verdict: &Verdict, took: Option<Duration>) {
         let mut counts = self.counts();
-        counts.add(&verdict);
+        counts.add(verdict);
         let number = counts.passed + counts.failed + counts.skipped;
-        print!("{}", indent(&line(number, name, &verdict)));
+        print!("{}", indent(&line(number, name, verdict, took)));
     }
 
     /// Tells something that is no result.
@@ -137,11 +147,13 @@ impl Report {
     }
 }
 
-fn line(number: u32, name: &str, verdict: &Verdict) -> String {
+fn line(number: u32, name: &str, verdict: &Verdict, took: Option<Duration>) -> String {
+    let took = took.map(|took| format!(" # {:.1} s", took.as_secs_f32()));
+    let took = took.unwrap_or_default();
     match verdict {
-        Verdict::Passed => format!("ok {number} {name}\n"),
+        Verdict::Passed => format!("ok {number} {name}{took}\n"),
         Verdict::Skipped(why) => format!("ok {number} {name} # SKIP {why}\n"),
-        Verdict::Failed(why) => format!("{}not ok {number} {name}\n", comment(why)),
+        Verdict::Failed(why) => format!("{}not ok {number} {name}{took}\n", comment(why)),
     }
 }
 
@@ -163,13 +175,15 @@ mod tests {
 
     #[test]
     fn lines() {
-        assert_eq!(line(1, "a", &Verdict::Passed), "ok 1 a\n");
+        assert_eq!(line(1, "a", &Verdict::Passed, None), "ok 1 a\n");
+        let took = Some(Duration::from_millis(1250));
+        assert_eq!(line(1, "a", &Verdict::Passed, took), "ok 1 a # 1.2 s\n");
         assert_eq!(
-            line(2, "b", &Verdict::Failed("x\ny".into())),
+            line(2, "b", &Verdict::Failed("x\ny".into()), None),
             "# x\n# y\nnot ok 2 b\n"
         );
         assert_eq!(
-            line(3, "c", &Verdict::Skipped("no".into())),
+            line(3, "c", &Verdict::Skipped("no".into()), None),
             "ok 3 c # SKIP no\n"
         );
     }

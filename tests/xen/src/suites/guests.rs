@@ -2,7 +2,7 @@
 //! Scenarios on Debian's kernel: all in one boot, a PV and a PVH guest at the same time.
 
 use super::{check_logs, tell_boot};
-use crate::report::{Suite, Verdict};
+use crate::report::Suite;
 use crate::scenarios::client::equip;
 use crate::scenarios::host::Alone;
 use crate::scenarios::{self, Scenario};
@@ -48,7 +48,7 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
         let _ = bed.destroy(guest.name());
     }
     for (name, run) in alone {
-        suite.case(name, Verdict::from(run(&bed)));
+        suite.run(name, || run(&bed));
     }
     check_logs(suite, &bed);
     bed.power_off();
@@ -58,7 +58,8 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
 fn run_in(suite: &Suite, bed: &Bed, guest: &Guest, chosen: &[Scenario]) {
     let name = guest.name();
     for scenario in chosen {
-        let result = scenarios::prepare(bed, name).and_then(|balloon| (scenario.run)(balloon));
-        suite.case(&format!("{} {name}", scenario.name), Verdict::from(result));
+        suite.run(&format!("{} {name}", scenario.name), || {
+            scenarios::prepare(bed, name).and_then(|balloon| (scenario.run)(balloon))
+        });
     }
 }
