@@ -89,7 +89,9 @@ struct XenBalloon {
     #[pin]
     sight: Sight,
     #[pin]
-    watch: Watch<Worker<Balloon>>,
+    ceiling: Watch<Worker<Balloon>>,
+    #[pin]
+    target: Watch<Worker<Balloon>>,
     #[pin]
     lifecycle: lifecycle::Registration<Worker<Balloon>>,
     #[pin]
@@ -139,10 +141,11 @@ impl kernel::InPlaceModule for XenBalloon {
                 oom <- oom::Registration::new(balloon.clone()),
                 power <- power::Registration::new(balloon.clone()),
                 lifecycle <- lifecycle::Registration::new(balloon.clone()),
-                watch <- Watch::new(c"memory/target", balloon.clone()),
+                ceiling <- Watch::new(toolstack::CEILING, balloon.clone()),
+                target <- Watch::new(toolstack::TARGET, balloon.clone()),
                 _: {
-                    // The watch's first event is no new target. It must not come after one that
-                    // is set as soon as there is a device.
+                    // A watch's first event is no new target. It must not come after one that is
+                    // set as soon as there is a device.
                     store::drain_events()?;
                     balloon.kick();
                     balloon.flush();

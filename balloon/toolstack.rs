@@ -12,13 +12,10 @@ use crate::xen::{
 };
 use kernel::prelude::*;
 
-/// The toolstack's figures, in pages as the guest counts them.
-pub(crate) struct Toolstack {
-    /// What it asks for. [`None`] if that is no number.
-    pub(crate) target: Result<Option<u64>>,
-    /// What the domain may grow to; 0 if it does not say.
-    pub(crate) ceiling: u64,
-}
+/// Where the toolstack says how much the domain may grow to.
+pub(crate) const CEILING: &CStr = c"memory/static-max";
+/// Where it says how much the domain shall have.
+pub(crate) const TARGET: &CStr = c"memory/target";
 
 /// Reads a size in pages.
 fn pages(name: &CStr) -> Result<Option<u64>> {
@@ -26,19 +23,26 @@ fn pages(name: &CStr) -> Result<Option<u64>> {
     Ok(value.number().map(|kib| kib / 4))
 }
 
-impl Toolstack {
-    /// Asks xenstore, in a domain of which the guest does not see `unseen` pages.
-    ///
-    /// Context: process context, sleeps.
-    pub(crate) fn read(unseen: u64) -> Self {
-        let seen = |pages: u64| pages.saturating_sub(unseen);
-        let static_max = pages(c"static-max").ok().flatten().unwrap_or(0);
+/// Returns what the toolstack asks for, in pages as the guest counts them, in a domain of which the
+/// guest does not see `unseen` pages. [`None`] if it is no number.
+///
+/// Context: process context, sleeps.
+///
+/// # Errors
+///
+/// What xenstored says: `ENOENT` if there is no target, …
+pub(crate) fn target(unseen: u64) -> Result<Option<u64>> {
+    let target = pages(c"target")?;
+    Ok(target.map(|pages| pages.saturating_sub(unseen)))
+}
 
-        Self {
-            target: pages(c"target").map(|target| target.map(seen)),
-            ceiling: seen(static_max),
-        }
-    }
+/// Returns what the domain may grow to, in pages as the guest counts them, likewise; 0 if the
+/// toolstack does not say.
+///
+/// Context: process context, sleeps.
+pub(crate) fn ceiling(unseen: u64) -> u64 {
+    let ceiling = pages(c"static-max").ok().flatten().unwrap_or(0);
+    ceiling.saturating_sub(unseen)
 }
 
 /// No domain has more memory that its guest does not see than this, in pages: 64 MiB.

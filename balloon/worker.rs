@@ -33,10 +33,7 @@ use crate::{
         }, //
     },
     sight,
-    toolstack::{
-        self,
-        Toolstack, //
-    },
+    toolstack,
     trace,
     traced::{
         self,
@@ -132,6 +129,9 @@ pub(crate) struct Balloon {
     changed: Atomic<bool>,
     /// `memory/target` may have changed since it was read.
     reread: Atomic<bool>,
+    /// `memory/static-max` may have changed since it was read. Apart from the other, as each reading
+    /// delays the first step.
+    reread_ceiling: Atomic<bool>,
     /// The domain has been suspended since the last step.
     resumed: Atomic<bool>,
     /// The guest sleeps, or is about to: its memory is left alone.
@@ -155,7 +155,7 @@ impl Balloon {
         pin_init::pin_init_scope(move || {
             let kind = domain::require()?;
             let unseen = toolstack::unseen(kind);
-            let ceiling = Toolstack::read(unseen).ceiling;
+            let ceiling = toolstack::ceiling(unseen);
             let most = toolstack::most(ceiling);
             if floor > most {
                 pr_err!(
@@ -189,6 +189,7 @@ impl Balloon {
                 wanted: Atomic::new(0),
                 changed: Atomic::new(false),
                 reread: Atomic::new(false),
+                reread_ceiling: Atomic::new(false),
                 resumed: Atomic::new(false),
                 asleep: Atomic::new(false),
                 garbled: Atomic::new(false),
@@ -259,10 +260,7 @@ impl Balloon {
     /// Reads what the toolstack asks for and returns whether it does. What is no number changes
     /// nothing.
     fn read_target(&self) -> bool {
-        let toolstack = Toolstack::read(self.unseen);
-        self.ceiling.store(toolstack.ceiling, Relaxed);
-
-        match toolstack.target {
+        match toolstack::target(self.unseen) {
             Ok(Some(target)) => {
                 self.garbled.store(false, Relaxed);
                 self.asked.store(target, Relaxed);
@@ -289,6 +287,12 @@ impl Balloon {
             pr_warn!("cannot watch xenstore after resume ({})\n", e.to_errno());
         }
         self.builtin.freeze();
+        self.reread_all();
+    }
+
+    /// Has the next step read anew all that the toolstack says.
+    fn reread_all(&self) {
+        self.reread_ceiling.store(true, Relaxed);
         self.reread.store(true, Relaxed);
     }
 
@@ -457,6 +461,11 @@ impl Task for Balloon {
         if self.resumed.xchg(false, Relaxed) {
             self.after_resume();
         }
+        if self.reread_ceiling.xchg(false, Relaxed) {
+            let ceiling = toolstack::ceiling(self.unseen);
+            self.ceiling.store(ceiling, Relaxed);
+            self.changed.store(true, Relaxed);
+        }
         let mut asked_anew = false;
         if self.reread.xchg(false, Relaxed) {
             asked_anew = self.read_target();
@@ -552,10 +561,14 @@ pub(crate) fn set_target(balloon: &Worker<Balloon>, parsed: Result<u64, Refusal>
 }
 
 impl Watcher for Worker<Balloon> {
-    fn changed(&self, _path: &CStr) {
-        // The built-in driver has a watch of its own and may have begun already.
-        self.builtin.freeze();
-        self.reread.store(true, Relaxed);
+    fn changed(&self, path: &CStr) {
+        if path == toolstack::CEILING {
+            self.reread_ceiling.store(true, Relaxed);
+        } else {
+            // The built-in driver has a watch of its own and may have begun already.
+            self.builtin.freeze();
+            self.reread.store(true, Relaxed);
+        }
         self.waiters.announce();
         self.kick();
     }
@@ -578,7 +591,7 @@ impl Sleeper for Worker<Balloon> {
 
     fn is_awake(&self) {
         self.asleep.store(false, Relaxed);
-        self.reread.store(true, Relaxed);
+        self.reread_all();
         self.waiters.announce();
         self.kick();
     }

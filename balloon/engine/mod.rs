@@ -35,9 +35,9 @@ pub const HUGE_PAGES: u64 = 512;
 /// nor fairness, only how late a new target is noticed.
 const STEP_PAGES: u64 = 64 * HUGE_PAGES;
 
-/// How many pages the first step takes at the most: 16 MiB. What is taken is cleared first, and the
+/// How many pages the first step takes at the most: 2 MiB. What is taken is cleared first, and the
 /// host shall see soon that the domain is on its way.
-const FIRST_STEP_PAGES: u64 = 8 * HUGE_PAGES;
+const FIRST_STEP_PAGES: u64 = HUGE_PAGES;
 
 /// After so many pages taken singly a 2 MiB run is tried again: by then the allocator may have put
 /// one together.

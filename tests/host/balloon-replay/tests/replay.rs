@@ -29,8 +29,8 @@ fn all_traces_are_replayed() {
 #[test]
 fn the_sample_has_one_of_each() {
     let expected = Replayed {
-        decisions: 17,
-        outcomes: 10,
+        decisions: 18,
+        outcomes: 11,
         reliefs: 1,
         wakes: 4,
         left_out: 0,
@@ -42,12 +42,12 @@ fn the_sample_has_one_of_each() {
 fn another_view_is_found() {
     let wrong = altered(
         "target=1541 current=3072 held_huge=0 held_base=0 reserve=0 available=2700 free=2500 effective=1541",
-        "target=2541 current=3072 held_huge=0 held_base=0 reserve=0 available=2700 free=2500 effective=2541",
+        "target=2600 current=3072 held_huge=0 held_base=0 reserve=0 available=2700 free=2500 effective=2600",
     );
     assert!(wrong.what.starts_with("the engine says Take"), "{wrong:?}");
     let wrong = altered(
-        "effective=1541 action=take_huge",
-        "effective=1542 action=take_huge",
+        "free=2500 effective=1541 action=take_huge",
+        "free=2500 effective=1542 action=take_huge",
     );
     assert_eq!(wrong.what, "the engine says 1541, the guest did 1542");
 }
@@ -60,7 +60,7 @@ fn another_action_is_found() {
 #[test]
 fn another_outcome_is_found_at_the_next_decision() {
     let wrong = altered(
-        "action=take_huge pages=512 short=1",
+        "action=take_huge pages=0 short=1",
         "action=take_huge pages=512 short=0",
     );
     assert!(wrong.what.contains("Huge"), "{wrong:?}");

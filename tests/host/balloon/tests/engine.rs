@@ -86,13 +86,13 @@ fn the_first_step_is_a_short_one() {
         assert!(settle(&mut domain, &mut engine, from).is_some());
         engine.wake();
         domain.step(&mut engine, target);
-        assert_eq!(domain.current, from - 8 * HUGE_PAGES);
+        assert_eq!(domain.current, from - HUGE_PAGES);
         domain.step(&mut engine, target);
         assert!(domain.current <= from.saturating_sub(16 * HUGE_PAGES).max(target));
         engine.wake();
         let before = domain.current;
         domain.step(&mut engine, LIMITS.floor);
-        assert_eq!(domain.current, (before - 8 * HUGE_PAGES).max(LIMITS.floor));
+        assert_eq!(domain.current, (before - HUGE_PAGES).max(LIMITS.floor));
     }
 }
 
