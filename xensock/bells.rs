@@ -19,7 +19,8 @@ use crate::{
         slots::{
             Slot,
             SLOTS, //
-        }, //
+        },
+        turn::Turn, //
     },
     linux::{
         irqlock::IrqLock,
@@ -50,6 +51,7 @@ pub(crate) const CONTROL: u32 = SLOTS - 1;
 /// Who waits on the rings of a connection.
 #[derive(Clone)]
 pub(crate) struct Waiter {
+    turn: Turn,
     sock: Sock,
     pub(crate) conn: Arc<Conn>,
     /// The lines of the ring that we write, and of the one that we read.
@@ -59,11 +61,16 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    pub(crate) fn new(sock: Sock, conn: Arc<Conn>, tx: RingAt, rx: RingAt) -> Self {
+    pub(crate) fn new(
+        turn: Turn,
+        (sock, conn): (Sock, Arc<Conn>),
+        lines: (RingAt, RingAt),
+    ) -> Self {
         Self {
+            turn,
             sock,
             conn,
-            lines: (tx, rx),
+            lines,
             told: [false; 2],
         }
     }
@@ -135,21 +142,31 @@ impl Bells {
         }
     }
 
-    /// Says whose the connection in `slot` is.
-    pub(crate) fn set(&self, slot: Slot, waiter: Option<Waiter>) {
-        let before = match self.waiting.lock().get_mut(slot.index()) {
-            Some(waiting) => core::mem::replace(waiting, waiter),
+    /// Says who waits on a connection.
+    pub(crate) fn set(&self, waiter: Waiter) {
+        let before = match self.waiting.lock().get_mut(waiter.turn.slot().index()) {
+            Some(waiting) => waiting.replace(waiter),
             None => None,
         };
         // Not under the lock: it may be the last reference.
         drop(before);
     }
 
-    /// Whose the connection in `slot` is.
-    pub(crate) fn sock(&self, slot: Slot) -> Option<Sock> {
+    /// Nobody waits on the connection `turn` any more.
+    pub(crate) fn forget(&self, turn: Turn) {
+        let before = match self.waiting.lock().get_mut(turn.slot().index()) {
+            Some(waiting) => waiting.take_if(|waiter| waiter.turn == turn),
+            None => None,
+        };
+        // As above.
+        drop(before);
+    }
+
+    /// Whose the connection `turn` is.
+    pub(crate) fn sock(&self, turn: Turn) -> Option<Sock> {
         let waiting = self.waiting.lock();
-        let waiter = waiting.get(slot.index())?.as_ref()?;
-        Some(waiter.sock.clone())
+        let waiter = waiting.get(turn.slot().index())?.as_ref()?;
+        (waiter.turn == turn).then(|| waiter.sock.clone())
     }
 
     /// The first connection from slot number `from` on that is as wanted.

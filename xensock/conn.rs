@@ -30,7 +30,7 @@ use crate::{
             FIN, //
         },
         segment::Size,
-        slots::Slot, //
+        turn::Turn, //
     },
     memory::Shared,
     peer::Peer,
@@ -109,6 +109,8 @@ impl Conn {
     pub(crate) fn attach(&self, tx: Tx, rx: Rx, buffer_size: u64) {
         let longest = u32::try_from(buffer_size).unwrap_or(u32::MAX);
         rx.ring.set_limit(&rx.lines, longest);
+        self.need.store(0, Relaxed);
+        self.most.store(Size::MAX.bytes(), Relaxed);
         *self.tx.lock() = Some(tx);
         *self.rx.lock() = Some(rx);
     }
@@ -118,41 +120,51 @@ impl Conn {
         self.rx.lock().is_some()
     }
 
-    /// Takes the rings away.
-    pub(crate) fn detach(&self) {
-        let tx = self.tx.lock().take();
-        let rx = self.rx.lock().take();
+    /// Takes the rings of `turn` away: a socket that has connected in vain may do so once more.
+    pub(crate) fn detach(&self, turn: Turn) {
+        let tx = self.tx.lock().take_if(|tx| tx.turn == turn);
+        let rx = self.rx.lock().take_if(|rx| rx.turn == turn);
         drop((tx, rx));
     }
 
     /// Does something with the writing end, if there is one.
-    pub(crate) fn with_tx<T>(&self, f: impl FnOnce(&mut Tx) -> T) -> Option<T> {
+    fn any_tx<T>(&self, f: impl FnOnce(&mut Tx) -> T) -> Option<T> {
         let mut tx = self.tx.lock();
         let tx: &mut Option<Tx> = &mut tx;
         tx.as_mut().map(f)
     }
 
     /// Does something with the reading end, if there is one.
-    pub(crate) fn with_rx<T>(&self, f: impl FnOnce(&mut Rx) -> T) -> Option<T> {
+    fn any_rx<T>(&self, f: impl FnOnce(&mut Rx) -> T) -> Option<T> {
         let mut rx = self.rx.lock();
         let rx: &mut Option<Rx> = &mut rx;
         rx.as_mut().map(f)
     }
 
-    /// As [`Conn::with_tx`]; a broken ring ends the connection.
+    /// Does something with the writing end, if it is that of `turn`.
+    fn with_tx<T>(&self, turn: Turn, f: impl FnOnce(&mut Tx) -> T) -> Option<T> {
+        self.any_tx(|tx| (tx.turn == turn).then(|| f(tx)))?
+    }
+
+    /// Does something with the reading end, if it is that of `turn`.
+    pub(crate) fn with_rx<T>(&self, turn: Turn, f: impl FnOnce(&mut Rx) -> T) -> Option<T> {
+        self.any_rx(|rx| (rx.turn == turn).then(|| f(rx)))?
+    }
+
+    /// As [`Conn::any_tx`]; a broken ring ends the connection.
     fn try_tx<T>(&self, sock: &Locked, f: impl FnOnce(&mut Tx) -> Result<T, Broken>) -> Result<T> {
         let mut tx = self.tx.lock();
         let tx: &mut Option<Tx> = &mut tx;
         let tx = tx.as_mut().ok_or(SocketError::ConnectionReset)?;
-        f(tx).map_err(|broken| give_up(sock, &tx.link, tx.slot, broken))
+        f(tx).map_err(|broken| give_up(sock, &tx.link, tx.turn, broken))
     }
 
-    /// As [`Conn::with_rx`]; a broken ring ends the connection.
+    /// As [`Conn::any_rx`]; a broken ring ends the connection.
     fn try_rx<T>(&self, sock: &Locked, f: impl FnOnce(&mut Rx) -> Result<T, Broken>) -> Result<T> {
         let mut rx = self.rx.lock();
         let rx: &mut Option<Rx> = &mut rx;
         let rx = rx.as_mut().ok_or(SocketError::ConnectionReset)?;
-        f(rx).map_err(|broken| give_up(sock, &rx.link, rx.slot, broken))
+        f(rx).map_err(|broken| give_up(sock, &rx.link, rx.turn, broken))
     }
 
     fn limit(&self) -> u32 {
@@ -166,7 +178,7 @@ impl Conn {
     pub(crate) fn set_limit(&self, wanted: u64) -> u64 {
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX).max(1);
         self.limit.store(limit, Relaxed);
-        self.with_rx(|rx| rx.ring.set_limit(&rx.lines, limit));
+        self.any_rx(|rx| rx.ring.set_limit(&rx.lines, limit));
         u64::from(limit)
     }
 
@@ -380,7 +392,7 @@ impl Conn {
                 _ => 1,
             };
             if limit > size {
-                tx.link.wish(tx.slot, Wish::GROW);
+                tx.link.wish(tx.turn, Wish::GROW);
             }
             let there = tx.ring.want_space(&tx.lines, bytes)?;
             Ok(there || tx.ring.reader_gone(&tx.lines))
@@ -395,13 +407,13 @@ impl Conn {
     /// Nothing more will be sent, or received, or both.
     pub(crate) fn shutdown(&self, how: Shutdown) {
         if how.contains(Shutdown::SEND) {
-            self.with_tx(|tx| {
+            self.any_tx(|tx| {
                 tx.ring.finish(&tx.lines);
                 tx.tell(true);
             });
         }
         if how.contains(Shutdown::RECEIVE) {
-            self.with_rx(|rx| {
+            self.any_rx(|rx| {
                 rx.ring.leave(&rx.lines);
                 rx.tell(true);
             });
@@ -411,8 +423,9 @@ impl Conn {
     /// The size that the ring which is written shall have, of those up to `last`: at least what the
     /// reader wants to be buffered, as one that only peeks makes no room for another exchange.
     /// [`None`] if it is large enough.
-    pub(crate) fn wanted(&self, last: Size) -> Option<Size> {
-        let (size, limit) = self.with_tx(|tx| (tx.ring.size(), tx.lines.load(Field::Limit)))?;
+    pub(crate) fn wanted(&self, turn: Turn, last: Size) -> Option<Size> {
+        let facts = |tx: &mut Tx| (tx.ring.size(), tx.lines.load(Field::Limit));
+        let (size, limit) = self.with_tx(turn, facts)?;
         let last = last.min(Size::at_least(u64::from(self.most.load(Relaxed))));
         let need = self.need.load(Relaxed).max(limit.min(self.limit()));
         larger(size, last).map(|next| next.max(Size::at_least(u64::from(need)).min(last)))
@@ -420,24 +433,29 @@ impl Conn {
 
     /// Makes the ring that is written go over to `segment`, which has that size. [`None`] if there
     /// is no ring.
-    pub(crate) fn go_over(&self, size: Size, segment: &Arc<Shared>) -> Option<Switched> {
-        self.with_tx(|tx| tx.go_over(size, segment))
+    pub(crate) fn go_over(
+        &self,
+        turn: Turn,
+        size: Size,
+        segment: &Arc<Shared>,
+    ) -> Option<Switched> {
+        self.with_tx(turn, |tx| tx.go_over(size, segment))
     }
 
     /// The ring that is written cannot be larger than it is.
-    pub(crate) fn set_largest(&self) {
-        let size = self.with_tx(|tx| tx.ring.size().bytes());
-        self.most.store(size.unwrap_or(0), Relaxed);
-        self.need.store(0, Relaxed);
+    pub(crate) fn set_largest(&self, turn: Turn) {
+        if let Some(size) = self.with_tx(turn, |tx| tx.ring.size().bytes()) {
+            self.most.store(size, Relaxed);
+            self.need.store(0, Relaxed);
+        }
     }
 
     /// The program wants nothing more of it. What was sent can still be received.
     pub(crate) fn close(&self) {
         self.shutdown(Shutdown::BOTH);
-        let place = self.with_rx(|rx| (rx.link.clone(), rx.slot));
-        self.detach();
-        if let Some((link, slot)) = place {
-            link.closed(slot);
+        if let Some((link, turn)) = self.any_rx(|rx| (rx.link.clone(), rx.turn)) {
+            self.detach(turn);
+            link.closed(turn);
         }
     }
 }
@@ -450,12 +468,12 @@ fn larger(size: Size, last: Size) -> Option<Size> {
 }
 
 /// Ends the connection of a ring that the peer has broken.
-fn give_up(sock: &Locked, link: &Peer, slot: Slot, broken: Broken) -> Error {
+fn give_up(sock: &Locked, link: &Peer, turn: Turn, broken: Broken) -> Error {
     pr_warn_once!(
         "domain {} has broken a ring ({broken:?}); more of this is not told\n",
         link.domain()
     );
     sock.set_error(SocketError::ConnectionReset.into());
-    link.wish(slot, Wish::BROKEN);
+    link.wish(turn, Wish::BROKEN);
     SocketError::ConnectionReset.into()
 }

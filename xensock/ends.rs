@@ -25,7 +25,7 @@ use crate::{
             Place,
             Size, //
         },
-        slots::Slot, //
+        turn::Turn, //
     },
     linux::work::Worker,
     memory::{
@@ -55,7 +55,7 @@ pub(crate) struct End<R> {
     /// The segment in use, and the one to go over to or that was left.
     pub(crate) segments: [Option<Arc<Shared>>; 2],
     pub(crate) link: Arc<Worker<Peer>>,
-    pub(crate) slot: Slot,
+    pub(crate) turn: Turn,
     tally: Arc<Tally>,
     way: Way,
     claim: Claim,
@@ -129,7 +129,7 @@ impl Part {
 impl<R> End<R> {
     pub(crate) fn new(
         link: Arc<Worker<Peer>>,
-        slot: Slot,
+        turn: Turn,
         lines: RingAt,
         ring: R,
         segment: Arc<Shared>,
@@ -141,7 +141,7 @@ impl<R> End<R> {
             ring,
             segments: [Some(segment), None],
             link,
-            slot,
+            turn,
             tally,
             way,
             claim: Claim::No,
@@ -158,7 +158,7 @@ impl<R> End<R> {
     pub(crate) fn tell(&self, wanted: bool) {
         if wanted {
             self.tally.wakes(self.way);
-            self.link.ring(self.slot);
+            self.link.ring(self.turn.slot());
         }
     }
 }
@@ -198,7 +198,7 @@ impl Tx {
     /// Sends the first `len` bytes of what was claimed, and no more of it.
     pub(crate) fn publish(&mut self, len: u32) -> Result<(), Broken> {
         if core::mem::replace(&mut self.claim, Claim::No) == Claim::Awaited {
-            self.link.wish(self.slot, Wish::UNCLAIMED);
+            self.link.wish(self.turn, Wish::UNCLAIMED);
         }
         let wanted = self.ring.publish(&self.lines, len)?;
         self.tell(wanted);
@@ -246,7 +246,7 @@ impl Rx {
                 *segment = None;
             }
             self.tally.ring(self.way, self.ring.size().bytes());
-            self.link.wish(self.slot, Wish::CROSSED);
+            self.link.wish(self.turn, Wish::CROSSED);
         }
     }
 

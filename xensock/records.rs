@@ -13,6 +13,7 @@ use crate::{
             Slot,
             SLOTS, //
         },
+        turn::Turn,
         wire::Direction, //
     },
     memory::Shared,
@@ -52,6 +53,7 @@ pub(crate) struct Offered {
 
 /// A connection.
 pub(crate) struct Record {
+    pub(crate) turn: Turn,
     pub(crate) conn: Arc<Conn>,
     pub(crate) stage: Stage,
     _page: Arc<Shared>,
@@ -71,11 +73,13 @@ pub(crate) struct Record {
 impl Record {
     /// A connection that is made of a page, its segments and what it counts as.
     pub(crate) fn new(
+        turn: Turn,
         conn: Arc<Conn>,
         stage: Stage,
         (page, segments, seat): (Arc<Shared>, [Arc<Shared>; 2], Seat),
     ) -> Self {
         Self {
+            turn,
             conn,
             stage,
             _page: page,
@@ -90,7 +94,7 @@ impl Record {
 
     /// Lets the ring that we read go over to `segment`; returns whether it can.
     pub(crate) fn follow(&mut self, size: Size, segment: Arc<Shared>) -> bool {
-        let followed = self.conn.with_rx(|rx| {
+        let followed = self.conn.with_rx(self.turn, |rx| {
             let free = rx.ring.offered(size);
             if free {
                 rx.segments[1 - rx.ring.slot()] = Some(segment.clone());
@@ -120,6 +124,8 @@ pub(crate) struct Records {
 /// The connections, by slot.
 pub(crate) struct Table {
     records: KVVec<Option<KBox<Record>>>,
+    /// The number of the next turn, in any slot.
+    next: u32,
 }
 
 impl Records {
@@ -130,7 +136,7 @@ impl Records {
                 for _ in 0..SLOTS {
                     records.push(None, GFP_KERNEL)?;
                 }
-                new_mutex!(Table { records })
+                new_mutex!(Table { records, next: 0 })
             },
         })
     }
@@ -147,6 +153,18 @@ impl Table {
         self.records.get_mut(slot.index())?.as_deref_mut()
     }
 
+    /// The connection `turn`, if it still has its slot.
+    pub(crate) fn at(&mut self, turn: Turn) -> Option<&mut Record> {
+        self.get(turn.slot()).filter(|record| record.turn == turn)
+    }
+
+    /// The turn of a connection that is to be kept in `slot`.
+    pub(crate) fn begin(&mut self, slot: Slot) -> Turn {
+        let turn = Turn::new(slot, self.next);
+        self.next = self.next.wrapping_add(1);
+        turn
+    }
+
     /// A slot for a connection that `side` opens, below `most` of them.
     pub(crate) fn free(&self, side: Side, most: u32) -> Option<Slot> {
         (0..SLOTS - 1)
@@ -157,8 +175,8 @@ impl Table {
     }
 
     /// Keeps a connection.
-    pub(crate) fn set(&mut self, slot: Slot, record: KBox<Record>) {
-        if let Some(place) = self.records.get_mut(slot.index()) {
+    pub(crate) fn set(&mut self, record: KBox<Record>) {
+        if let Some(place) = self.records.get_mut(record.turn.slot().index()) {
             *place = Some(record);
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What connections want of their link's worker.
+//! What connections want of their link's worker. It may see that when a connection is over, and its
+//! slot another one's.
 
 use crate::link::{
     doorbell::{
@@ -8,16 +9,18 @@ use crate::link::{
         Bits,
         WORDS, //
     },
-    slots::{
-        Slot,
-        SLOTS, //
+    slots::SLOTS,
+    turn::{
+        Turn,
+        Wanted, //
     }, //
 };
 use kernel::{
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full, //
+        Full,
+        Relaxed, //
     }, //
 };
 
@@ -47,7 +50,7 @@ impl Wish {
 pub(crate) struct Wishes {
     summary: Atomic<u64>,
     words: [Atomic<u64>; WORDS],
-    wishes: KVVec<Atomic<u32>>,
+    wishes: KVVec<Atomic<u64>>,
 }
 
 impl Wishes {
@@ -64,43 +67,38 @@ impl Wishes {
     }
 
     /// Makes a wish; returns whether the worker must be kicked.
-    pub(crate) fn make(&self, slot: Slot, wish: Wish) -> bool {
-        if let Some(wishes) = self.wishes.get(slot.index()) {
-            or32(wishes, wish.0);
+    pub(crate) fn make(&self, turn: Turn, wish: Wish) -> bool {
+        if let Some(wishes) = self.wishes.get(turn.slot().index()) {
+            change(wishes, |wanted| {
+                Wanted::from_word(wanted).with(turn, wish.0).word()
+            });
         }
-        doorbell::ring(self, slot)
+        doorbell::ring(self, turn.slot())
     }
 
-    /// Calls `each` with all that is wanted.
-    pub(crate) fn grant(&self, mut each: impl FnMut(Slot, Wish)) {
+    /// Calls `each` with all that is wanted. The connection may be over.
+    pub(crate) fn grant(&self, mut each: impl FnMut(Turn, Wish)) {
         doorbell::answer(self, |slot| {
-            let wishes = self.wishes.get(slot.index());
-            let wish = wishes.map_or(0, |wishes| wishes.xchg(0, Full));
-            each(slot, Wish(wish));
+            if let Some(wishes) = self.wishes.get(slot.index()) {
+                let wanted = Wanted::from_word(wishes.xchg(0, Full));
+                each(wanted.turn(slot), Wish(wanted.bits()));
+            }
         });
     }
 }
 
-/// Sets bits; returns what was there.
-fn or64(word: &Atomic<u64>, bits: u64) -> u64 {
-    let mut old = word.load(kernel::sync::atomic::Relaxed);
-    while let Err(now) = word.cmpxchg(old, old | bits, Full) {
+/// Changes a word; returns what was there.
+fn change(word: &Atomic<u64>, to: impl Fn(u64) -> u64) -> u64 {
+    let mut old = word.load(Relaxed);
+    while let Err(now) = word.cmpxchg(old, to(old), Full) {
         old = now;
     }
     old
 }
 
-/// Sets bits.
-fn or32(word: &Atomic<u32>, bits: u32) {
-    let mut old = word.load(kernel::sync::atomic::Relaxed);
-    while let Err(now) = word.cmpxchg(old, old | bits, Full) {
-        old = now;
-    }
-}
-
 impl Bits for Wishes {
     fn set_summary(&self, bits: u64) -> u64 {
-        or64(&self.summary, bits)
+        change(&self.summary, |old| old | bits)
     }
 
     fn take_summary(&self) -> u64 {
@@ -109,7 +107,7 @@ impl Bits for Wishes {
 
     fn set(&self, word: usize, bits: u64) {
         if let Some(word) = self.words.get(word) {
-            or64(word, bits);
+            change(word, |old| old | bits);
         }
     }
 

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //!   connection   slots, policy            what to answer, what becomes of a connection
+//!                turn                     whose wishes these are
 //!                grow, exchange           which memory to offer, and how it is gone over to
 //!   message      wire, packet             what the bytes of the control ring mean
 //!   bytes        ring, segment            where to copy, when to send an event
@@ -27,4 +28,5 @@ pub mod policy;
 pub mod ring;
 pub mod segment;
 pub mod slots;
+pub mod turn;
 pub mod wire;

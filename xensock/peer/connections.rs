@@ -32,6 +32,7 @@ use crate::{
             Slot,
             SLOTS, //
         },
+        turn::Turn,
         wire::{
             self,
             Connect,
@@ -100,14 +101,15 @@ impl Peer {
             segments: Segments::new(size, forth.refs(), back.refs()).ok_or(EINVAL)?,
         };
         let parts = (page.clone(), segments.clone(), seat);
-        let record = Record::new(conn.clone(), Stage::Opening, parts);
+        let turn = records.begin(slot);
+        let record = Record::new(turn, conn.clone(), Stage::Opening, parts);
         let record = KBox::new(record, GFP_KERNEL)?;
         if !self.is_alive() {
             return Err(SocketError::ConnectionReset.into());
         }
         conn.tally().meet(Ends { local, remote });
-        self.attach(sock, conn, slot, &page, &segments, size)?;
-        records.set(slot, record);
+        self.attach(sock, conn, turn, &page, &segments, size)?;
+        records.set(record);
         drop(records);
 
         self.note_connect(&connect);
@@ -120,19 +122,23 @@ impl Peer {
         &self,
         sock: &Locked,
         conn: &Arc<Conn>,
-        slot: Slot,
+        turn: Turn,
         page: &Arc<Shared>,
         segments: &[Arc<Shared>; 2],
         size: Size,
     ) -> Result {
         let link = self.bells.worker().ok_or(SocketError::ConnectionReset)?;
-        let ours = Direction::written_by(self.side, slot.opener());
+        let ours = Direction::written_by(self.side, turn.slot().opener());
         let theirs = ours.other();
         let lines = |direction| RingAt::new(page.clone(), wire::lines(direction));
-        let waiter = Waiter::new(sock.hold(), conn.clone(), lines(ours), lines(theirs));
+        let waiter = Waiter::new(
+            turn,
+            (sock.hold(), conn.clone()),
+            (lines(ours), lines(theirs)),
+        );
         let tx = End::new(
             link.clone(),
-            slot,
+            turn,
             lines(ours),
             Producer::new(size),
             segments[ours.index()].clone(),
@@ -140,14 +146,14 @@ impl Peer {
         );
         let rx = End::new(
             link,
-            slot,
+            turn,
             lines(theirs),
             Consumer::new(size),
             segments[theirs.index()].clone(),
             (conn.tally().clone(), Way::Receive),
         );
         conn.attach(tx, rx, sock.buffer_size());
-        self.bells.set(slot, Some(waiter));
+        self.bells.set(waiter);
         Ok(())
     }
 
@@ -226,33 +232,37 @@ impl Peer {
         })?;
         let conn: Arc<Conn> = child.socket().into();
         let parts = (page.clone(), segments.clone(), seat);
-        let record = Record::new(conn.clone(), Stage::Open, parts);
+        let turn = self.records.lock().begin(connect.slot);
+        let record = Record::new(turn, conn.clone(), Stage::Open, parts);
         let record = KBox::new(record, GFP_KERNEL).map_err(|_| Reason::NoMemory)?;
         conn.tally().meet(ends);
         let attached = self.attach(
             child.locked(),
             &conn,
-            connect.slot,
+            turn,
             &page,
             &segments,
             connect.segments.size(),
         );
         attached.map_err(|_| Reason::Closed)?;
-        self.records.lock().set(connect.slot, record);
+        self.records.lock().set(record);
         child.enqueue();
         Ok(true)
     }
 
     /// The peer has made a connection that we open.
     pub(super) fn accepted(&self, slot: Slot) -> Result<(), Lost> {
-        match self.records.lock().get(slot) {
-            Some(record) if record.stage == Stage::Opening => record.stage = Stage::Open,
+        let turn = match self.records.lock().get(slot) {
+            Some(record) if record.stage == Stage::Opening => {
+                record.stage = Stage::Open;
+                record.turn
+            }
             // We have given it up meanwhile.
             Some(record) if record.stage == Stage::Leaving => return Ok(()),
             _ => return Err(Lost),
-        }
-        if let Some(sock) = self.bells.sock(slot) {
-            self.soon(Later::Connected(slot, sock));
+        };
+        if let Some(sock) = self.bells.sock(turn) {
+            self.soon(Later::Connected(turn, sock));
         }
         Ok(())
     }
@@ -272,9 +282,9 @@ impl Peer {
             return Ok(());
         };
         if record.stage == Stage::Opening {
-            let sock = self.bells.sock(slot);
-            self.bells.set(slot, None);
-            record.conn.detach();
+            let sock = self.bells.sock(record.turn);
+            self.bells.forget(record.turn);
+            record.conn.detach(record.turn);
             self.note_refused(&record.conn, reason);
             if let Some(sock) = sock {
                 let error = match reason {
@@ -290,11 +300,11 @@ impl Peer {
     }
 
     /// Ends a connection for its program, with an error.
-    pub(super) fn disconnect(&self, slot: Slot, conn: &Arc<Conn>) {
+    pub(super) fn disconnect(&self, turn: Turn, conn: &Arc<Conn>) {
         let error = SocketError::ConnectionReset.into();
-        let sock = self.bells.sock(slot);
-        self.bells.set(slot, None);
-        conn.detach();
+        let sock = self.bells.sock(turn);
+        self.bells.forget(turn);
+        conn.detach(turn);
         match sock {
             Some(sock) if sock.state() == State::Connecting => {
                 self.soon(Later::Refused(conn.clone(), sock, error));
@@ -306,8 +316,8 @@ impl Peer {
 
     /// The peer has ended a connection.
     pub(super) fn reset(&self, slot: Slot, reason: Reason) -> Result<(), Lost> {
-        let conn = match self.records.lock().get(slot) {
-            Some(record) => record.conn.clone(),
+        let (turn, conn) = match self.records.lock().get(slot) {
+            Some(record) => (record.turn, record.conn.clone()),
             // It was on its way when we let go, or comes before we could answer.
             None => {
                 self.forget(slot);
@@ -315,15 +325,16 @@ impl Peer {
             }
         };
         self.note_reset(&conn, reason);
-        self.disconnect(slot, &conn);
-        self.finish(slot);
+        self.disconnect(turn, &conn);
+        self.finish(turn);
         Ok(())
     }
 
     /// Nobody here uses a connection any more.
-    pub(super) fn finish(&self, slot: Slot) {
+    pub(super) fn finish(&self, turn: Turn) {
+        let slot = turn.slot();
         let mut records = self.records.lock();
-        let Some(record) = records.get(slot) else {
+        let Some(record) = records.at(turn) else {
             return;
         };
         if self.is_ours(slot) {

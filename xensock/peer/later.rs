@@ -9,6 +9,7 @@ use crate::{
     conn::Conn,
     link::{
         slots::Slot,
+        turn::Turn,
         wire::{
             Connect,
             Message,
@@ -27,7 +28,7 @@ pub(super) enum Later {
     /// The peer opens a connection, to a socket that listens.
     Connect(Connect),
     /// The peer has made a connection that we open.
-    Connected(Slot, Sock),
+    Connected(Turn, Sock),
     /// It has not, and the program sees this error.
     Refused(Arc<Conn>, Sock, Error),
 }
@@ -66,12 +67,12 @@ impl Peer {
                     Err(reason) => self.post(Message::Refuse { slot, reason }),
                 }
             }
-            Later::Connected(slot, sock) => {
+            Later::Connected(turn, sock) => {
                 let Some(locked) = sock.try_lock() else {
                     return false;
                 };
                 // The program may have given up, and begun anew.
-                if self.bells.sock(*slot).is_some_and(|now| now.is(sock)) {
+                if self.bells.sock(*turn).is_some_and(|now| now.is(sock)) {
                     locked.connected();
                 }
             }

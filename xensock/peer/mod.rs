@@ -30,6 +30,7 @@ use crate::{
             Side,
             Slot, //
         },
+        turn::Turn,
         wire::{
             self,
             Message,
@@ -319,18 +320,18 @@ impl Peer {
     /// Wants something of the worker.
     ///
     /// Context: any.
-    pub(crate) fn wish(&self, slot: Slot, wish: Wish) {
-        if self.wishes.make(slot, wish) {
+    pub(crate) fn wish(&self, turn: Turn, wish: Wish) {
+        if self.wishes.make(turn, wish) {
             self.bells.kick();
         }
     }
 
-    /// The program has closed the connection in `slot`.
+    /// The program has closed the connection `turn`.
     ///
     /// Context: process context.
-    pub(crate) fn closed(&self, slot: Slot) {
-        self.bells.set(slot, None);
-        self.wish(slot, Wish::CLOSED);
+    pub(crate) fn closed(&self, turn: Turn) {
+        self.bells.forget(turn);
+        self.wish(turn, Wish::CLOSED);
     }
 
     fn ring_control(&self) {

@@ -9,6 +9,7 @@ use crate::{
     link::{
         segment::Size,
         slots::Slot,
+        turn::Turn,
         wire::{
             Direction,
             Message,
@@ -35,9 +36,10 @@ use kernel::{
 
 impl Peer {
     /// A ring that we write is too small.
-    pub(super) fn grow(&self, slot: Slot) {
-        let size = match self.records.lock().get(slot) {
-            Some(record) if !record.asked => record.conn.wanted(self.settings.last()),
+    pub(super) fn grow(&self, turn: Turn) {
+        let slot = turn.slot();
+        let size = match self.records.lock().at(turn) {
+            Some(record) if !record.asked => record.conn.wanted(turn, self.settings.last()),
             _ => None,
         };
         let Some(size) = size else {
@@ -46,7 +48,7 @@ impl Peer {
         if self.is_ours(slot) {
             self.offer(slot, Direction::FromOpener, size);
         } else {
-            if let Some(record) = self.records.lock().get(slot) {
+            if let Some(record) = self.records.lock().at(turn) {
                 record.asked = true;
             }
             self.post(Message::Want { slot, size });
@@ -68,7 +70,7 @@ impl Peer {
         }
         let Ok((offered, lists)) = self.segment(size) else {
             if direction == Direction::FromOpener {
-                record.conn.set_largest();
+                record.conn.set_largest(record.turn);
             }
             return;
         };
@@ -77,7 +79,7 @@ impl Peer {
         };
         if direction == Direction::ToOpener {
             let next = offered.segment.clone();
-            let taken = record.conn.with_rx(|rx| {
+            let taken = record.conn.with_rx(record.turn, |rx| {
                 let free = rx.ring.offered(size);
                 if free {
                     rx.segments[1 - rx.ring.slot()] = Some(next);
@@ -125,7 +127,7 @@ impl Peer {
         record.asked = false;
         let Some(segment) = mapped.filter(|_| record.is_settled(direction)) else {
             if direction == Direction::ToOpener {
-                record.conn.set_largest();
+                record.conn.set_largest(record.turn);
             }
             drop(records);
             self.post(Message::Declined { slot, direction });
@@ -133,8 +135,9 @@ impl Peer {
         };
         if direction == Direction::ToOpener {
             record.next[direction.index()] = Some(segment);
+            let turn = record.turn;
             drop(records);
-            self.go_over(slot);
+            self.go_over(turn);
             return Ok(());
         }
         let taken = record.follow(offer.size, segment);
@@ -148,11 +151,12 @@ impl Peer {
 
     /// Makes the ring that we write go over to the segment that waits for that, if there is one,
     /// and no program copies to the old one just now.
-    pub(super) fn go_over(&self, slot: Slot) {
+    pub(super) fn go_over(&self, turn: Turn) {
+        let slot = turn.slot();
         let direction = Direction::written_by(self.side, slot.opener());
         let at = direction.index();
         let mut records = self.records.lock();
-        let Some(record) = records.get(slot) else {
+        let Some(record) = records.at(turn) else {
             return;
         };
         let Some(next) = record.next[at].clone() else {
@@ -161,10 +165,10 @@ impl Peer {
         let Some(size) = Size::from_bytes(next.len() as u32) else {
             return;
         };
-        match record.conn.go_over(size, &next) {
+        match record.conn.go_over(turn, size, &next) {
             Some(Switched::Yes) => {}
             Some(Switched::No) => {
-                self.wish(slot, Wish::BROKEN);
+                self.wish(turn, Wish::BROKEN);
                 return;
             }
             // It is tried again, or goes with the connection.
@@ -181,7 +185,7 @@ impl Peer {
             self.post(Message::Taken { slot, direction });
             self.post(Message::Dropped { slot, direction });
         }
-        self.moved(slot);
+        self.moved(turn);
     }
 
     /// Maps what is offered.
@@ -206,8 +210,9 @@ impl Peer {
         let Offered { segment, _lists } = record.offered[at].take().ok_or(Lost)?;
         if direction == Direction::FromOpener {
             record.next[at] = Some(segment);
+            let turn = record.turn;
             drop(records);
-            self.go_over(slot);
+            self.go_over(turn);
             return Ok(());
         }
         let before = core::mem::replace(&mut record.segments[at], segment);
@@ -221,9 +226,9 @@ impl Peer {
         let record = records.get(slot).ok_or(Lost)?;
         let offered = record.offered[direction.index()].take().ok_or(Lost)?;
         match direction {
-            Direction::FromOpener => record.conn.set_largest(),
+            Direction::FromOpener => record.conn.set_largest(record.turn),
             Direction::ToOpener => {
-                record.conn.with_rx(|rx| {
+                record.conn.with_rx(record.turn, |rx| {
                     if rx.ring.withdraw() {
                         rx.segments[1 - rx.ring.slot()] = None;
                     }
@@ -247,14 +252,15 @@ impl Peer {
     }
 
     /// A ring that we read has gone over to another segment.
-    pub(super) fn crossed(&self, slot: Slot) {
+    pub(super) fn crossed(&self, turn: Turn) {
+        let slot = turn.slot();
         if self.is_ours(slot) {
             return;
         }
         let direction = Direction::FromOpener;
         let before = {
             let mut records = self.records.lock();
-            let Some(record) = records.get(slot) else {
+            let Some(record) = records.at(turn) else {
                 return;
             };
             let Some(next) = record.next[direction.index()].take() else {
@@ -267,9 +273,9 @@ impl Peer {
     }
 
     /// A ring that we write has gone over to another segment: both ends look.
-    pub(super) fn moved(&self, slot: Slot) {
-        self.ring(slot);
-        if let Some(sock) = self.bells.sock(slot) {
+    pub(super) fn moved(&self, turn: Turn) {
+        self.ring(turn.slot());
+        if let Some(sock) = self.bells.sock(turn) {
             sock.write_space();
         }
     }

@@ -13,6 +13,7 @@ use crate::{
             Slot,
             SLOTS, //
         },
+        turn::Turn,
         wire::{
             Message,
             Reason, //
@@ -58,41 +59,41 @@ impl Peer {
 
     /// Does what connections want.
     fn serve(&self) {
-        self.wishes.grant(|slot, wish| {
+        self.wishes.grant(|turn, wish| {
             if wish.has(Wish::CROSSED) {
-                self.crossed(slot);
+                self.crossed(turn);
             }
             if wish.has(Wish::UNCLAIMED) {
-                self.go_over(slot);
+                self.go_over(turn);
             }
             if wish.has(Wish::BROKEN) {
-                self.break_off(slot);
+                self.break_off(turn);
             } else if wish.has(Wish::GROW) {
-                self.grow(slot);
+                self.grow(turn);
             }
             if wish.has(Wish::CLOSED) {
-                self.finish(slot);
+                self.finish(turn);
             }
         });
     }
 
     /// Ends a connection of which the peer has broken a ring.
-    fn break_off(&self, slot: Slot) {
+    fn break_off(&self, turn: Turn) {
         let Some(conn) = self
             .records
             .lock()
-            .get(slot)
+            .at(turn)
             .map(|record| record.conn.clone())
         else {
             return;
         };
         self.note_broken(&conn);
-        self.disconnect(slot, &conn);
+        self.disconnect(turn, &conn);
         self.post(Message::Reset {
-            slot,
+            slot: turn.slot(),
             reason: Reason::Broken,
         });
-        self.finish(slot);
+        self.finish(turn);
     }
 
     /// Looks whether the peer is there.
@@ -139,7 +140,7 @@ impl Peer {
         for slot in (0..SLOTS).filter_map(Slot::new) {
             let record = self.records.lock().take(slot);
             if let Some(record) = record {
-                self.disconnect(slot, &record.conn);
+                self.disconnect(record.turn, &record.conn);
             }
         }
         if calling {
