@@ -167,7 +167,11 @@ void xenoxide_cond_resched(void);
 /* vsock.c */
 void xenoxide_sock_hold(struct sock *sk);
 void xenoxide_sock_put(struct sock *sk);
-bool xenoxide_trylock_sock(struct sock *sk);
+void xenoxide_sock_spin_lock(struct sock *sk);
+void xenoxide_sock_spin_unlock(struct sock *sk);
+bool xenoxide_sock_owned(const struct sock *sk);
+void xenoxide_sock_set_owned(struct sock *sk);
+void xenoxide_sock_acquired(struct sock *sk);
 void xenoxide_sock_data_ready(struct sock *sk);
 void xenoxide_sock_write_space(struct sock *sk);
 void xenoxide_sock_state_change(struct sock *sk);

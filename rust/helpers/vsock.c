@@ -16,17 +16,29 @@ void xenoxide_sock_put(struct sock *sk)
 	sock_put(sk);
 }
 
-bool xenoxide_trylock_sock(struct sock *sk)
+void xenoxide_sock_spin_lock(struct sock *sk)
 {
-	bool owned;
-
 	spin_lock_bh(&sk->sk_lock.slock);
-	owned = sk->sk_lock.owned;
-	sk->sk_lock.owned = 1;
+}
+
+void xenoxide_sock_spin_unlock(struct sock *sk)
+{
 	spin_unlock_bh(&sk->sk_lock.slock);
-	if (!owned)
-		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
-	return !owned;
+}
+
+bool xenoxide_sock_owned(const struct sock *sk)
+{
+	return sock_owned_by_user_nocheck(sk);
+}
+
+void xenoxide_sock_set_owned(struct sock *sk)
+{
+	sk->sk_lock.owned = 1;
+}
+
+void xenoxide_sock_acquired(struct sock *sk)
+{
+	mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
 }
 
 void xenoxide_sock_data_ready(struct sock *sk)

@@ -78,10 +78,23 @@ impl Sock {
     ///
     /// Context: process context.
     pub fn try_lock(&self) -> Option<Guard<'_>> {
-        // SAFETY: By the type invariants the socket is there.
-        let locked = unsafe { xen_bindings::xenoxide_trylock_sock(self.base()) };
-        // INVARIANT: If so, it is locked now.
-        locked.then(|| Guard(self, NotThreadSafe))
+        let sk = self.base();
+        // SAFETY: By the type invariants the socket is there. Who owns it is read and written under
+        // its spin lock, as `lock_sock_nested` and `release_sock` do.
+        let owned = unsafe {
+            xen_bindings::xenoxide_sock_spin_lock(sk);
+            let owned = xen_bindings::xenoxide_sock_owned(sk);
+            xen_bindings::xenoxide_sock_set_owned(sk);
+            xen_bindings::xenoxide_sock_spin_unlock(sk);
+            owned
+        };
+        if owned {
+            return None;
+        }
+        // SAFETY: As above. Lockdep is to know what `release_sock` will tell it of.
+        unsafe { xen_bindings::xenoxide_sock_acquired(sk) };
+        // INVARIANT: Nobody else owned it: it is locked now.
+        Some(Guard(self, NotThreadSafe))
     }
 
     /// Returns how the connection stands, at this moment.
