@@ -6,8 +6,24 @@ use bed::{Flavour, Guest, Machine, place};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+const EFAULT: u64 = 14;
+const EINVAL: u64 = 22;
+const ENOTTY: u64 = 25;
+
 /// Both kinds of programs, by their bits.
 pub const BITS: [&str; 2] = ["64", "32"];
+
+/// What every device refuses.
+pub struct Refused<'a> {
+    /// Calls, and how many 64-bit words each has reserved.
+    pub calls: &'a [(&'a str, u32)],
+    /// Those with `reserved0`.
+    pub padded: &'a [&'a str],
+    /// Those that write an answer, for which there is no place in a constant.
+    pub answered: &'a [&'a str],
+    /// Numbers that are no calls.
+    pub numbers: &'a [&'a str],
+}
 
 /// Adds the programs for a device to a guest. `headers` is the folder of its header, in the clone.
 pub fn equip(guest: Guest, device: &str, headers: &str) -> Result<Guest> {
@@ -90,6 +106,29 @@ impl<'a, 'b> Client<'a, 'b> {
         let output = self.guest.run(&argv)?.ok()?;
         let answer = Answer::parse(&output.stdout);
         answer.with_context(|| format!("{output:?}"))
+    }
+
+    /// All of that is refused, each with its error.
+    pub fn refuses(&self, refused: &Refused<'_>) -> Result<()> {
+        for (call, words) in refused.calls {
+            for version in [0, 2, u32::MAX] {
+                self.expect(&format!("{call} version={version}"), EINVAL)?;
+            }
+            for word in 0..*words {
+                self.expect(&format!("{call} reserved[{word}]=1"), EINVAL)?;
+            }
+            self.expect(&format!("-u {call}"), EFAULT)?;
+        }
+        for call in refused.padded {
+            self.expect(&format!("{call} reserved0=1"), EINVAL)?;
+        }
+        for call in refused.answered {
+            self.expect(&format!("-c {call}"), EFAULT)?;
+        }
+        for number in refused.numbers {
+            self.expect(number, ENOTTY)?;
+        }
+        Ok(())
     }
 
     /// Makes one call, which has to end with that error, or 0.

@@ -2,7 +2,7 @@
 //! What programs ask /dev/xenballoon for, by a program made from the module's own header, for 64
 //! bits and for 32.
 
-use super::client::{Answer, BITS, Client};
+use super::client::{Answer, BITS, Client, Refused};
 use super::{BOOT_MIB, MOST_MIB, Run};
 use anyhow::{Context, Result, ensure};
 use bed::Machine;
@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 const EINTR: u64 = 4;
 const EBADF: u64 = 9;
 const EWOULDBLOCK: i32 = 11;
-const EFAULT: u64 = 14;
-const EINVAL: u64 = 22;
-const ENOTTY: u64 = 25;
 const ERANGE: u64 = 34;
 const ETIMEDOUT: u64 = 110;
 
@@ -90,25 +87,13 @@ fn figures(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
 fn refusals(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
     let known = balloon.number("info/refused_targets")?;
     let before = balloon.sample()?;
-    for (call, words) in CALLS {
-        for version in [0, 2, u32::MAX] {
-            client.expect(&format!("{call} version={version}"), EINVAL)?;
-        }
-        for word in 0..words {
-            client.expect(&format!("{call} reserved[{word}]=1"), EINVAL)?;
-        }
-        client.expect(&format!("-u {call}"), EFAULT)?;
-    }
-    for call in ["stats", "set"] {
-        client.expect(&format!("{call} reserved0=1"), EINVAL)?;
-    }
-    for call in ["stats", "wait"] {
-        client.expect(&format!("-c {call}"), EFAULT)?;
-    }
-    // No such number, an argument of another size, and one in the other direction.
-    for number in ["0", "0xbe03", "0xc0c8be00", "0x8028be02"] {
-        client.expect(number, ENOTTY)?;
-    }
+    client.refuses(&Refused {
+        calls: &CALLS,
+        padded: &["stats", "set"],
+        answered: &["stats", "wait"],
+        // No such number, an argument of another size, and one in the other direction.
+        numbers: &["0", "0xbe03", "0xc0c8be00", "0x8028be02"],
+    })?;
     let below = balloon.number("info/floor_kb")? - 4;
     let above = balloon.number("info/max_kb")? + 4;
     client.expect(&format!("-r set target_kb={}", before.current_kb), EBADF)?;

@@ -4,14 +4,12 @@
 
 use super::knobs::Knobs;
 use super::{CID_HOST, DOM0, End, Ends};
-use crate::scenarios::client::{BITS, Client};
+use crate::scenarios::client::{BITS, Client, Refused};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 
 const ENOENT: u64 = 2;
-const EFAULT: u64 = 14;
 const EINVAL: u64 = 22;
-const ENOTTY: u64 = 25;
 const PORT: u32 = 5300;
 const SOCKETS: u64 = 3;
 /// The calls, and how many 64-bit words each has reserved.
@@ -76,25 +74,13 @@ pub fn ioctl(ends: &Ends<'_>) -> Result<()> {
 }
 
 fn refusals(client: &Client<'_, '_>) -> Result<()> {
-    for (call, words) in CALLS {
-        for version in [0, 2, u32::MAX] {
-            client.expect(&format!("{call} version={version}"), EINVAL)?;
-        }
-        for word in 0..words {
-            client.expect(&format!("{call} reserved[{word}]=1"), EINVAL)?;
-        }
-        client.expect(&format!("-u {call}"), EFAULT)?;
-    }
-    for call in ["stats", "check"] {
-        client.expect(&format!("{call} reserved0=1"), EINVAL)?;
-    }
-    for call in ["stats", "next"] {
-        client.expect(&format!("-c {call}"), EFAULT)?;
-    }
-    // No such number, an argument of another size, and one in the other direction.
-    for number in ["0", "0xbe14", "0xc100be14", "0xc0a0be10", "0x8028be13"] {
-        client.expect(number, ENOTTY)?;
-    }
+    client.refuses(&Refused {
+        calls: &CALLS,
+        padded: &["stats", "check"],
+        answered: &["stats", "next"],
+        // No such number, an argument of another size, and one in the other direction.
+        numbers: &["0", "0xbe14", "0xc100be14", "0xc0a0be10", "0x8028be13"],
+    })?;
     client.expect("get", ENOENT)?;
     for words in ["direction=2 cid=2", "cid=1", "cid=4294967295"] {
         client.expect(&format!("check {words}"), EINVAL)?;
