@@ -30,7 +30,8 @@ use crate::{
             FIN, //
         },
         segment::Size,
-        turn::Turn, //
+        turn::Turn,
+        wire::Direction, //
     },
     memory::Shared,
     peer::Peer,
@@ -315,11 +316,7 @@ impl Conn {
             let finished = rx.lines.load_acquire(Field::ProdFlags) & FIN != 0;
             let bytes = match self.kind {
                 Kind::Seqpacket => rx.packet()?.map_or(0, |packet| packet.header.len),
-                _ => {
-                    rx.ring.available(&rx.lines)?;
-                    rx.follow();
-                    rx.ring.total()
-                }
+                _ => rx.look()?,
             };
             Ok((bytes, finished))
         });
@@ -439,15 +436,44 @@ impl Conn {
         size: Size,
         segment: &Arc<Shared>,
     ) -> Option<Switched> {
-        self.with_tx(turn, |tx| tx.go_over(size, segment))
+        let switched = self.with_tx(turn, |tx| tx.go_over(size, segment));
+        if switched == Some(Switched::Yes) {
+            self.most.store(Size::MAX.bytes(), Relaxed);
+        }
+        switched
     }
 
-    /// The ring that is written cannot be larger than it is.
-    pub(crate) fn set_largest(&self, turn: Turn) {
-        if let Some(size) = self.with_tx(turn, |tx| tx.ring.size().bytes()) {
-            self.most.store(size, Relaxed);
-            self.need.store(0, Relaxed);
+    /// The ring that is written cannot have the size `refused`.
+    pub(crate) fn refuse(&self, turn: Turn, refused: Size) {
+        match self.with_tx(turn, |tx| tx.ring.size()) {
+            Some(size) if size < refused => {
+                self.most.store(size.bytes(), Relaxed);
+                self.need.store(0, Relaxed);
+            }
+            _ => {}
         }
+    }
+
+    /// The size of the ring of a direction, of a connection that was opened here, the index of this
+    /// end, and how many bytes there are in it. [`None`] if there is no ring, or it is broken: its
+    /// program will notice.
+    pub(crate) fn traffic(&self, turn: Turn, direction: Direction) -> Option<(Size, (u32, u32))> {
+        match direction {
+            Direction::FromOpener => self.with_tx(turn, |tx| {
+                let unread = tx.ring.unread(&tx.lines).ok()?;
+                Some((tx.ring.size(), (tx.ring.index(), unread)))
+            })?,
+            Direction::ToOpener => self.with_rx(turn, |rx| {
+                let unread = rx.look().ok()?;
+                Some((rx.ring.size(), (rx.ring.index(), unread)))
+            })?,
+        }
+    }
+
+    /// Follows to another segment, also if no program reads just now.
+    pub(crate) fn follow(&self, turn: Turn) {
+        // A ring that is broken ends when its program notices.
+        self.with_rx(turn, |rx| rx.look().ok());
     }
 
     /// The program wants nothing more of it. What was sent can still be received.

@@ -85,8 +85,10 @@ pub(crate) struct Counters {
     pub(crate) over_memory: Count,
     /// Connections that the other domain has ended.
     pub(crate) reset: Count,
-    /// Rings that have gone over to another segment.
+    /// Rings that have gone over to a larger segment,
     pub(crate) rings_grown: Count,
+    /// or to a smaller one.
+    pub(crate) rings_shrunk: Count,
     /// Connections that ended because the other domain had broken a ring.
     pub(crate) broken_rings: Count,
     /// Links that ended because the other domain had broken them.
@@ -118,6 +120,7 @@ impl Counters {
             over_memory: Count::new(),
             reset: Count::new(),
             rings_grown: Count::new(),
+            rings_shrunk: Count::new(),
             broken_rings: Count::new(),
             broken_links: Count::new(),
         })
@@ -273,7 +276,12 @@ impl Tally {
         let before = size.xchg(bytes, Relaxed);
         if before > 0 && bytes != before {
             add(&self.grown[way as usize], 1);
-            self.settings.counters.rings_grown.up();
+            let counters = &self.settings.counters;
+            if bytes > before {
+                counters.rings_grown.up();
+            } else {
+                counters.rings_shrunk.up();
+            }
             let sending = matches!(way, Way::Send);
             trace::grow(&self.ends().into(), sending, before, bytes);
         }

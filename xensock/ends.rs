@@ -231,6 +231,13 @@ impl Rx {
         Ok(part)
     }
 
+    /// How many bytes there are.
+    pub(crate) fn look(&mut self) -> Result<u32, Broken> {
+        self.ring.available(&self.lines)?;
+        self.follow();
+        Ok(self.ring.total())
+    }
+
     /// Gives bytes back that have been read.
     pub(crate) fn release(&mut self, len: u32) -> Result<(), Broken> {
         let wanted = self.ring.release(&self.lines, len)?;

@@ -7,6 +7,7 @@ use crate::{
     account::Seat,
     conn::Conn,
     link::{
+        grow::Use,
         segment::Size,
         slots::{
             Side,
@@ -68,6 +69,10 @@ pub(crate) struct Record {
     pub(crate) before: [Option<Arc<Shared>>; 2],
     /// Whether a larger segment has been asked for.
     pub(crate) asked: bool,
+    /// Where we are the opener: what the peer has asked for, and was not offered yet.
+    pub(crate) wanted: Option<Size>,
+    /// Where we are the opener: what is known of the use of each [`Direction`].
+    pub(crate) uses: [Use; 2],
 }
 
 impl Record {
@@ -89,6 +94,8 @@ impl Record {
             next: [None, None],
             before: [None, None],
             asked: false,
+            wanted: None,
+            uses: [Use::new(0); 2],
         }
     }
 

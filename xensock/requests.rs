@@ -135,6 +135,7 @@ fn get_stats(driver: &Driver, argument: UserSlice) -> Result {
         rings_grown: counters.rings_grown.get(),
         broken_rings: counters.broken_rings.get(),
         broken_links: counters.broken_links.get(),
+        rings_shrunk: counters.rings_shrunk.get(),
         ..SockStats::default()
     })
 }

@@ -115,8 +115,10 @@ attributes! { State, INFO:
     OverMemory c"over_memory" = |s| s.settings().counters.over_memory.get();
     /// Connections that other domains have ended with an error.
     Reset c"reset" = |s| s.settings().counters.reset.get();
-    /// Rings that were exchanged for others.
+    /// Rings that were exchanged for larger ones.
     RingsGrown c"rings_grown" = |s| s.settings().counters.rings_grown.get();
+    /// Rings that were exchanged for smaller ones.
+    RingsShrunk c"rings_shrunk" = |s| s.settings().counters.rings_shrunk.get();
     /// Connections that ended because a ring was broken.
     BrokenRings c"broken_rings" = |s| s.settings().counters.broken_rings.get();
     /// Links that ended because the other domain had broken them.

@@ -172,7 +172,7 @@ impl Peer {
             (Message::Reset { slot, reason }, _) => self.reset(slot, reason),
             (Message::Released { slot }, true) => self.released(slot),
             (Message::Want { slot, size }, true) => {
-                self.offer(slot, Direction::ToOpener, size);
+                self.want(slot, size);
                 Ok(())
             }
             (Message::Offer(offer), false) => self.offered(&offer),

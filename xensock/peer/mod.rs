@@ -69,6 +69,10 @@ use kernel::{
         Arc,
         Mutex,
         SetOnce, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
     }, //
 };
 use later::Later;
@@ -97,7 +101,10 @@ pub(crate) struct Peer {
     header: Arc<Shared>,
     /// That of the peer, once it has mattered; none if this domain may not know it.
     uuid: SetOnce<Option<Uuid>>,
+    start: Instant<Monotonic>,
     phase: Atomic<u32>,
+    /// When rings are looked after the next time, in milliseconds since the start.
+    tend_at: Atomic<u64>,
     /// For how many looks nobody has wanted anything of a peer that does not answer.
     idle: Atomic<u32>,
     /// The bells that we ring.
@@ -244,7 +251,9 @@ impl Peer {
                     call,
                     header: head.clone(),
                     uuid: SetOnce::new(),
+                    start: Instant::now(),
                     phase: Atomic::new(Phase::Calling as u32),
+                    tend_at: Atomic::new(0),
                     idle: Atomic::new(0),
                     out: BellsAt::new(head.clone(), wire::bell(*side)),
                     bells,

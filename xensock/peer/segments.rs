@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Larger segments for rings that are full.
+//! Larger segments for rings that are full, and smaller ones for those that are idle.
 
 use super::Peer;
 use crate::{
     control::Lost,
     ends::Switched,
     link::{
+        grow::Tuning,
         segment::Size,
-        slots::Slot,
+        slots::{
+            Slot,
+            SLOTS, //
+        },
         turn::Turn,
         wire::{
             Direction,
@@ -31,10 +35,71 @@ use crate::{
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    }, //
 };
 
+/// A ring that has grown and that nothing goes through for so long shrinks, in milliseconds.
+const IDLE_MS: u64 = 1000;
+
+/// How often rings are looked after, in milliseconds.
+const TEND_MS: u64 = 500;
+
 impl Peer {
+    /// Milliseconds since the link came about.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(0)
+    }
+
+    /// Looks after rings that no program is busy with, from time to time: those that have grown get
+    /// their first size again, and those that were exchanged follow.
+    pub(super) fn tend(&self) {
+        let now = self.now();
+        if now < self.tend_at.load(Relaxed) {
+            return;
+        }
+        self.tend_at.store(now + TEND_MS, Relaxed);
+        let tuning = Tuning {
+            max: self.settings.last(),
+            min: self.settings.first(),
+            idle_ms: IDLE_MS,
+        };
+        for slot in (0..SLOTS).filter_map(Slot::new) {
+            if !self.is_ours(slot) {
+                self.follow(slot);
+                continue;
+            }
+            for direction in [Direction::FromOpener, Direction::ToOpener] {
+                if let Some(size) = self.idle(slot, direction, &tuning, now) {
+                    self.offer(slot, direction, size);
+                }
+            }
+        }
+    }
+
+    /// The size that a ring shall have instead of its own, since it is idle.
+    fn idle(&self, slot: Slot, direction: Direction, tuning: &Tuning, now: u64) -> Option<Size> {
+        let at = direction.index();
+        let mut records = self.records.lock();
+        let record = records.get(slot)?;
+        if record.segments[at].len() <= tuning.min.bytes() as usize {
+            return None;
+        }
+        let (size, traffic) = record.conn.traffic(record.turn, direction)?;
+        record.uses[at].looked_at(tuning, size, now, traffic)
+    }
+
+    /// Lets a ring go over to what the peer has gone over to, if it may have.
+    fn follow(&self, slot: Slot) {
+        if let Some(record) = self.records.lock().get(slot) {
+            if record.next[Direction::FromOpener.index()].is_some() {
+                record.conn.follow(record.turn);
+            }
+        }
+    }
+
     /// A ring that we write is too small.
     pub(super) fn grow(&self, turn: Turn) {
         let slot = turn.slot();
@@ -55,22 +120,50 @@ impl Peer {
         }
     }
 
-    /// Offers a segment of `size` for a direction of a connection that we have opened, if it has
-    /// none as large.
-    pub(super) fn offer(&self, slot: Slot, direction: Direction, size: Size) {
-        let size = size.min(self.settings.last());
+    /// The peer wants a larger segment to write to.
+    pub(super) fn want(&self, slot: Slot, size: Size) {
+        if let Some(record) = self.records.lock().get(slot) {
+            record.wanted = Some(size.min(self.settings.last()));
+        }
+        self.offer_wanted(slot);
+    }
+
+    /// Offers what the peer wants, if it does not have as much, as soon as our end has gone over to
+    /// what it had got before.
+    fn offer_wanted(&self, slot: Slot) {
+        let direction = Direction::ToOpener;
+        let at = direction.index();
+        let size = {
+            let mut records = self.records.lock();
+            let Some(record) = records.get(slot) else {
+                return;
+            };
+            let held = record.segments[at].len();
+            record.wanted = record
+                .wanted
+                .filter(|size| size.bytes() as usize > held || !record.is_settled(direction));
+            record.wanted
+        };
+        if let Some(size) = size {
+            self.offer(slot, direction, size);
+        }
+    }
+
+    /// Offers a segment of `size` for a direction of a connection that we have opened, unless one is
+    /// on its way.
+    fn offer(&self, slot: Slot, direction: Direction, size: Size) {
         let at = direction.index();
         let mut records = self.records.lock();
         let Some(record) = records.get(slot) else {
             return;
         };
-        let larger = size.bytes() as usize > record.segments[at].len();
-        if record.stage != Stage::Open || !record.is_settled(direction) || !larger {
+        if record.stage != Stage::Open || !record.is_settled(direction) {
             return;
         }
         let Ok((offered, lists)) = self.segment(size) else {
+            record.uses[at].declined(self.now());
             if direction == Direction::FromOpener {
-                record.conn.set_largest(record.turn);
+                record.conn.refuse(record.turn, size);
             }
             return;
         };
@@ -89,6 +182,7 @@ impl Peer {
             if taken != Some(true) {
                 return;
             }
+            record.wanted = None;
         }
         record.offered[at] = Some(offered);
         drop(records);
@@ -127,7 +221,7 @@ impl Peer {
         record.asked = false;
         let Some(segment) = mapped.filter(|_| record.is_settled(direction)) else {
             if direction == Direction::ToOpener {
-                record.conn.set_largest(record.turn);
+                record.conn.refuse(record.turn, offer.size);
             }
             drop(records);
             self.post(Message::Declined { slot, direction });
@@ -225,8 +319,13 @@ impl Peer {
         let mut records = self.records.lock();
         let record = records.get(slot).ok_or(Lost)?;
         let offered = record.offered[direction.index()].take().ok_or(Lost)?;
+        record.uses[direction.index()].declined(self.now());
         match direction {
-            Direction::FromOpener => record.conn.set_largest(record.turn),
+            Direction::FromOpener => {
+                if let Some(size) = Size::from_bytes(offered.segment.len() as u32) {
+                    record.conn.refuse(record.turn, size);
+                }
+            }
             Direction::ToOpener => {
                 record.conn.with_rx(record.turn, |rx| {
                     if rx.ring.withdraw() {
@@ -245,7 +344,11 @@ impl Peer {
         let before = {
             let mut records = self.records.lock();
             let record = records.get(slot).ok_or(Lost)?;
-            record.before[direction.index()].take().ok_or(Lost)?
+            let before = record.before[direction.index()].take().ok_or(Lost)?;
+            if direction == Direction::ToOpener {
+                record.conn.follow(record.turn);
+            }
+            before
         };
         drop(before);
         Ok(())
@@ -255,6 +358,7 @@ impl Peer {
     pub(super) fn crossed(&self, turn: Turn) {
         let slot = turn.slot();
         if self.is_ours(slot) {
+            self.offer_wanted(slot);
             return;
         }
         let direction = Direction::FromOpener;

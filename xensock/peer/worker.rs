@@ -106,7 +106,7 @@ impl Peer {
                 rendezvous::withdraw(self.domain);
             }
             (true, false) => self.call_again(),
-            (false, true) => {}
+            (false, true) => self.tend(),
             (false, false) => self.end(),
         }
     }

@@ -95,9 +95,10 @@ struct xensock_socket {
  *	connections of either side
  * @over_memory: out: times that memory_per_peer_kb was, also by larger rings
  * @reset: out: connections that other domains have ended with an error
- * @rings_grown: out: rings that were exchanged for others
+ * @rings_grown: out: rings that were exchanged for larger ones
  * @broken_rings: out: connections that ended because a ring was broken
  * @broken_links: out: links that ended because the other domain broke them
+ * @rings_shrunk: out: rings that were exchanged for smaller ones
  * @reserved: zero
  *
  * What comes in for all but @version and what is reserved does not matter. Each
@@ -133,7 +134,8 @@ struct xensock_stats {
 	__u64 rings_grown;
 	__u64 broken_rings;
 	__u64 broken_links;
-	__u64 reserved[5];
+	__u64 rings_shrunk;
+	__u64 reserved[4];
 };
 
 /* For direction: connections to this domain, and those that it opens. */

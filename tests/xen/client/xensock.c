@@ -30,9 +30,9 @@ static const struct field stats[] = {
 	STATS(refused_rule), STATS(refused_listener), STATS(refused_queue),
 	STATS(refused_limit), STATS(refused_memory), STATS(over_sockets),
 	STATS(over_memory), STATS(reset), STATS(rings_grown),
-	STATS(broken_rings), STATS(broken_links), STATS(reserved[0]),
-	STATS(reserved[1]), STATS(reserved[2]), STATS(reserved[3]),
-	STATS(reserved[4]),
+	STATS(broken_rings), STATS(broken_links), STATS(rings_shrunk),
+	STATS(reserved[0]), STATS(reserved[1]), STATS(reserved[2]),
+	STATS(reserved[3]),
 };
 
 static const struct field rule[] = {

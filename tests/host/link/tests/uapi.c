@@ -61,7 +61,8 @@ AT(stats, reset, 184);
 AT(stats, rings_grown, 192);
 AT(stats, broken_rings, 200);
 AT(stats, broken_links, 208);
-AT(stats, reserved, 216);
+AT(stats, rings_shrunk, 216);
+AT(stats, reserved, 224);
 
 SIZE(check, 40);
 AT(check, version, 0);

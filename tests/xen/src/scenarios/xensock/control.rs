@@ -13,9 +13,9 @@ const EINVAL: u64 = 22;
 const PORT: u32 = 5300;
 const SOCKETS: u64 = 3;
 /// The calls, and how many 64-bit words each has reserved.
-const CALLS: [(&str, u32); 4] = [("get", 6), ("next", 6), ("stats", 5), ("check", 2)];
+const CALLS: [(&str, u32); 4] = [("get", 6), ("next", 6), ("stats", 4), ("check", 2)];
 /// Figures of `stats` that are files.
-const INFO: [&str; 20] = [
+const INFO: [&str; 21] = [
     "links",
     "sockets",
     "sent_bytes",
@@ -33,6 +33,7 @@ const INFO: [&str; 20] = [
     "over_memory",
     "reset",
     "rings_grown",
+    "rings_shrunk",
     "broken_rings",
     "broken_links",
     "cid",

@@ -8,6 +8,7 @@ mod kernel;
 mod knobs;
 mod load;
 mod programs;
+mod rings;
 mod rules;
 mod sight;
 mod stall;
@@ -69,11 +70,12 @@ pub const BETWEEN_ENDS: [Scenario; 8] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 8] = [
+pub const BETWEEN_DOMAINS: [Scenario; 9] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
+    one("xensock_rings", rings::rings),
     one("xensock_ioctl", control::ioctl),
     one("xensock_figures", sight::figures),
     one("xensock_traced", sight::traced),
