@@ -56,6 +56,12 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
     if !filter.is_empty() && is_wanted("vsock", filter) {
         suites.push(("vsock", Box::new(|suite| vsock::run(suite, accel))));
     }
+    if filter.is_empty() {
+        suites.push((
+            "xensock",
+            Box::new(|suite| xensock::run_brief(suite, accel)),
+        ));
+    }
     // They take long: three boots, and the kernel's own tests in each.
     let sockets = xensock::chosen(|name| !filter.is_empty() && is_wanted(name, filter));
     if !sockets.is_empty() {

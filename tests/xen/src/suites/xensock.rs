@@ -4,7 +4,7 @@
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
 use crate::scenarios::client;
-use crate::scenarios::xensock::{BETWEEN_DOMAINS, BETWEEN_ENDS, Ends, FATES, Scenario};
+use crate::scenarios::xensock::{BETWEEN_DOMAINS, BETWEEN_ENDS, BRIEF, Ends, FATES, Scenario};
 use anyhow::Result;
 use bed::{Bed, Guest, Host, Kind};
 use std::time::Duration;
@@ -13,28 +13,48 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// Room for a guest's saved state.
 const DOM0_MIB: u32 = 704;
 const DOM0: &str = "dom0";
+/// Says which pairs are wanted, `pvh-a->pvh-b,pv-a->pv-b` for two of them; all if there is no such variable.
+const PAIRS_VARIABLE: &str = "XENOXIDE_PAIRS";
 const MODULES: [&str; 3] = ["vsock", "vsock_diag", "vsock_loopback"];
 /// Guests of a boot, and who connects to whom there. Two at once: four would have to share two processors
 /// with dom0 while they boot.
 struct Boot {
     kinds: [Kind; 2],
     pairs: &'static [(&'static str, &'static str)],
+    /// Whether there are programs below `/tools`.
+    tools: bool,
 }
+
+/// For what runs when nothing is asked for.
+const BRIEF_BOOT: Boot = Boot {
+    kinds: [Kind::Pv, Kind::Pvh],
+    pairs: &[("a", "b")],
+    tools: false,
+};
 
 const BOOTS: [Boot; 3] = [
     Boot {
         kinds: [Kind::Pv, Kind::Pv],
         pairs: &[("a", "b"), (DOM0, "a")],
+        tools: true,
     },
     Boot {
         kinds: [Kind::Pvh, Kind::Pvh],
         pairs: &[("a", "b"), ("a", DOM0)],
+        tools: true,
     },
     Boot {
         kinds: [Kind::Pv, Kind::Pvh],
         pairs: &[("a", "b"), ("b", "a")],
+        tools: true,
     },
 ];
+
+/// Runs what runs when nothing is asked for, in a boot of its own.
+pub fn run_brief(suite: &Suite, accel: &str) -> Result<()> {
+    let chosen = chosen(|name| BRIEF.contains(&name));
+    run_boot(suite, &BRIEF_BOOT, &chosen, accel)
+}
 
 /// All that `wanted` lets through.
 pub fn chosen(wanted: impl Fn(&str) -> bool) -> Vec<&'static Scenario> {
@@ -43,12 +63,33 @@ pub fn chosen(wanted: impl Fn(&str) -> bool) -> Vec<&'static Scenario> {
     all.filter(|one| wanted(one.name)).collect()
 }
 
-/// Runs the chosen scenarios in each boot.
+/// Runs the chosen scenarios in each boot that has a wanted pair.
 pub fn run(suite: &Suite, chosen: &[&Scenario], accel: &str) -> Result<()> {
-    for boot in &BOOTS {
+    let wanted = |boot: &&Boot| boot.pairs.iter().any(|pair| boot.wants(*pair));
+    for boot in BOOTS.iter().filter(wanted) {
         run_boot(suite, boot, chosen, accel)?;
     }
     Ok(())
+}
+
+impl Boot {
+    /// What is at a place.
+    fn name(&self, place: &str) -> String {
+        match place {
+            "a" => format!("{}-a", self.kinds[0]),
+            "b" => format!("{}-b", self.kinds[1]),
+            _ => DOM0.into(),
+        }
+    }
+
+    /// Whether scenarios shall run between those two places.
+    fn wants(&self, (client, server): (&str, &str)) -> bool {
+        let name = format!("{}->{}", self.name(client), self.name(server));
+        match std::env::var(PAIRS_VARIABLE) {
+            Ok(pairs) => pairs.split(',').any(|pair| pair == name),
+            Err(_) => true,
+        }
+    }
 }
 
 fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Result<()> {
@@ -61,21 +102,19 @@ fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Re
     }
     // Domains are told apart by what they are and by their place: pv-a, pvh-b.
     for (kind, place) in boot.kinds.into_iter().zip(["a", "b"]) {
-        let guest = Guest::new(&format!("{kind}-{place}"), kind);
-        let guest = guest.network().tools().module("xensock");
+        let guest = Guest::new(&boot.name(place), kind);
+        let mut guest = guest.network().module("xensock");
+        if boot.tools {
+            guest = guest.tools();
+        }
         let equip = |guest: Guest, module| guest.kernel_module(module);
         let guest = MODULES.into_iter().fold(guest, equip);
         host = host.guest(client::equip(guest, "xensock", "xensock/uapi")?);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
-    let name = |place: &str| match place {
-        "a" => bed.guests()[0].name(),
-        "b" => bed.guests()[1].name(),
-        _ => DOM0,
-    };
-    for (client, server) in boot.pairs {
-        let ends = Ends::between(&bed, name(client), name(server))?;
+    for &(client, server) in boot.pairs.iter().filter(|pair| boot.wants(**pair)) {
+        let ends = Ends::between(&bed, &boot.name(client), &boot.name(server))?;
         for scenario in chosen.iter().filter(|one| ends.can(one)) {
             run_one(suite, scenario, &ends);
         }

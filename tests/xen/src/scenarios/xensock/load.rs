@@ -79,6 +79,24 @@ pub fn stream(ends: &Ends<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A little of everything: bytes, records, connections.
+pub fn brief(ends: &Ends<'_>) -> Result<()> {
+    {
+        let _server = ends.server.serve("vsock")?;
+        let there = ends.there("vsock")?;
+        let load = |what, arguments| ends.client.load(what, &there, arguments);
+        load("stream", &["65536", "12MiB", "2", PAUSE_MS])?;
+        load("stream", &["1000003", "8MiB", "1", PAUSE_MS])?;
+        load("pingpong", &["64", "100"])?;
+        load("connects", &["50"])?;
+    }
+    let _server = ends.server.serve("seqpacket")?;
+    let there = ends.there("seqpacket")?;
+    ends.client
+        .load("stream", &there, &["4000", "1MiB", "2", "0"])
+        .map(drop)
+}
+
 /// Records keep their bounds and their order.
 pub fn seqpacket(ends: &Ends<'_>) -> Result<()> {
     let _server = ends.server.serve("seqpacket")?;

@@ -58,7 +58,8 @@ enum Run {
 }
 
 /// For any two ends.
-pub const BETWEEN_ENDS: [Scenario; 8] = [
+pub const BETWEEN_ENDS: [Scenario; 9] = [
+    one("xensock_brief", load::brief),
     many("xensock_kernel_tests", kernel::run),
     one("xensock_socat", programs::socat),
     one("xensock_ncat", programs::ncat),
@@ -68,6 +69,9 @@ pub const BETWEEN_ENDS: [Scenario; 8] = [
     one("xensock_seqpacket", load::seqpacket),
     one("xensock_thousand", load::thousand),
 ];
+
+/// Of all, what runs when nothing is asked for: without the programs below `/tools`.
+pub const BRIEF: [&str; 2] = ["xensock_brief", "xensock_destroyed"];
 
 /// For two domains that both have the module.
 pub const BETWEEN_DOMAINS: [Scenario; 9] = [
