@@ -19,6 +19,6 @@ spdx() {
 			bad=1
 		}
 	done < <(cd "$clone" && find . \( -name .git -o -path ./build -o -name target \) -prune -o -type f \
-		! -name LICENSE ! -name Cargo.lock ! -name '*.md' ! -name '*.json' ! -name '*.svg' ! -name '*.png' -print0)
+		! -name LICENSE ! -name Cargo.lock ! -name '*.md' ! -name '*.json' ! -name '*.svg' ! -name '*.png' ! -name '*.trace' -print0)
 	[ "$bad" = 0 ] || die "give each file its SPDX line"
 }
