@@ -9,6 +9,7 @@
 //! ```text
 //!   file      tree, names      a name, a directory's entries, which block a byte is in
 //!   record    format           what the bytes of a block mean
+//!   block     cache            which blocks are mapped, which to ask for, which to give back
 //!   message   wire, packet     what the bytes of the control ring mean
 //!   domain    trust, policy    who may attach
 //! ```
@@ -22,6 +23,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
+mod chain;
 pub mod format;
 pub mod names;
 #[path = "../../xensock/link/packet.rs"]
