@@ -10,6 +10,7 @@
 //!   file      tree, names      a name, a directory's entries, which block a byte is in
 //!   record    format           what the bytes of a block mean
 //!   block     cache            which blocks are mapped, which to ask for, which to give back
+//!   page      store            each content once, who has it, who may read it now
 //!   message   wire, packet     what the bytes of the control ring mean
 //!   domain    trust, policy    who may attach
 //! ```
@@ -37,6 +38,7 @@ pub mod rendezvous;
 pub mod ring;
 #[path = "../../xensock/link/segment.rs"]
 pub mod segment;
+pub mod store;
 pub mod tree;
 pub mod trust;
 pub mod wire;
