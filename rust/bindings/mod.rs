@@ -23,4 +23,15 @@ use kernel::{
 };
 use pin_init::MaybeZeroable;
 
+/// What only the kernel looks into.
+mod hidden {
+    use super::ffi::c_void;
+
+    pub type exportfs_block_ops = c_void;
+    pub type fid = c_void;
+    pub type handle_to_path_ctx = c_void;
+}
+
+pub use hidden::*;
+
 include!(env!("XENOXIDE_BINDINGS"));

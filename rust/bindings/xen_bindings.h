@@ -10,11 +10,15 @@
 #include <linux/types.h>
 #include <xen/interface/xen.h>
 
+#include <linux/exportfs.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/oom.h>
 #include <linux/skbuff.h>
+#include <linux/statfs.h>
 #include <linux/suspend.h>
 #include <linux/syscore_ops.h>
 #include <net/af_vsock.h>
@@ -43,6 +47,8 @@ const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 const gfp_t XENOXIDE_GFP_DATAGRAM = GFP_ATOMIC | __GFP_NOWARN;
 const unsigned long XENOXIDE_PROT = PROT_READ | PROT_WRITE;
 const unsigned long XENOXIDE_MAP = MAP_PRIVATE | MAP_ANONYMOUS;
+const unsigned long XENOXIDE_SB_KERNMOUNT = SB_KERNMOUNT;
+const unsigned long XENOXIDE_SB_FLAGS = SB_RDONLY | SB_NOATIME | SB_POSIXACL;
 const unsigned int XENOXIDE_BALLOON_GET_STATS = XENBALLOON_GET_STATS;
 const unsigned int XENOXIDE_BALLOON_SET_TARGET = XENBALLOON_SET_TARGET;
 const unsigned int XENOXIDE_BALLOON_WAIT = XENBALLOON_WAIT;

@@ -11,15 +11,27 @@
 #include <linux/spinlock_types.h>
 #include <linux/workqueue.h>
 
+struct dentry;
+struct dir_context;
+struct file;
+struct file_operations;
+struct fs_context;
+struct fs_context_operations;
+struct fs_parameter;
 struct gnttab_map_grant_ref;
 struct gnttab_unmap_grant_ref;
+struct inode;
+struct iov_iter;
+struct kstatfs;
 struct multicall_entry;
 struct notifier_block;
 struct percpu_counter;
+struct posix_acl;
 struct sk_buff;
 struct sock;
 struct sockaddr_vm;
 struct socket;
+struct super_block;
 struct vsock_sock;
 struct vsock_transport;
 
@@ -158,6 +170,47 @@ void xenoxide_trace_batch(enum xenballoon_action action, u64 asked, u64 done,
 			  int error, u64 hypercalls, u64 duration);
 void xenoxide_trace_target(enum xenballoon_source source, u64 asked,
 			   u64 effective);
+
+/* vfs.c */
+void **xenoxide_fs_private(struct fs_context *fc);
+void **xenoxide_fs_info(struct fs_context *fc);
+const u8 *xenoxide_fs_source(const struct fs_context *fc);
+void xenoxide_fs_set_operations(struct fs_context *fc,
+				const struct fs_context_operations *ops);
+void xenoxide_fs_stay_read_only(struct fs_context *fc);
+void xenoxide_fs_error(struct fs_context *fc, const void *arguments);
+const u8 *xenoxide_fs_key(const struct fs_parameter *parameter);
+bool xenoxide_fs_is_string(const struct fs_parameter *parameter);
+const u8 *xenoxide_fs_string(const struct fs_parameter *parameter);
+void xenoxide_super_set_uuid(struct super_block *sb, const u8 *uuid);
+void xenoxide_statfs_set_id(struct kstatfs *buf, struct super_block *sb);
+bool xenoxide_inode_is_new(struct inode *inode);
+void xenoxide_inode_set_uid(struct inode *inode, u32 uid);
+void xenoxide_inode_set_gid(struct inode *inode, u32 gid);
+void xenoxide_inode_set_times(struct inode *inode, s64 seconds,
+			      u32 nanoseconds);
+void xenoxide_inode_set_link(struct inode *inode, char *target);
+char *xenoxide_inode_link(struct inode *inode);
+void xenoxide_inode_set_fop(struct inode *inode,
+			    const struct file_operations *fop);
+const u8 *xenoxide_dentry_name(const struct dentry *dentry);
+u32 xenoxide_dentry_name_len(const struct dentry *dentry);
+bool xenoxide_dir_emit_dots(struct file *file, struct dir_context *context);
+bool xenoxide_dir_emit(struct dir_context *context, const u8 *name, int len,
+		       u64 number, u32 kind);
+const char *xenoxide_acl_name(int type);
+struct posix_acl *xenoxide_acl_from_xattr(const void *value, size_t size);
+void xenoxide_iter_truncate(struct iov_iter *iter, u64 count);
+void xenoxide_iter_reexpand(struct iov_iter *iter, size_t count);
+struct inode *xenoxide_folio_inode(struct folio *folio);
+unsigned long xenoxide_folio_index(struct folio *folio);
+void *xenoxide_folio_map(struct folio *folio);
+void xenoxide_folio_unmap(void *address);
+bool xenoxide_mapping_executes(const struct vm_area_desc *mapping);
+void xenoxide_mapping_never_executes(struct vm_area_desc *mapping);
+void xenoxide_mapping_has_frames(struct vm_area_desc *mapping);
+unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
+				     unsigned long address);
 
 /* vmstat.c */
 void xenoxide_all_vm_events(unsigned long *events);

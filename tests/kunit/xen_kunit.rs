@@ -26,6 +26,9 @@ pub mod bindings;
 mod faults;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
+mod memory_tree;
+#[path = "../../rust/linux/vfs/mod.rs"]
+pub mod vfs;
 #[path = "../../rust/xen/mod.rs"]
 pub mod xen;
 
