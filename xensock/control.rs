@@ -68,6 +68,17 @@ pub(crate) struct Control {
 #[derive(Debug)]
 pub(crate) struct Lost;
 
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is in the ring, and the peer looks there.
+    Quietly,
+    /// It is in the ring, and the peer wants an event.
+    Tell,
+    /// There was no room: [`Control::flush`] sends it.
+    Kept,
+}
+
 /// Where in the memory of both the segment is that a side writes, in bytes.
 fn segment(writer: Side) -> usize {
     match writer {
@@ -113,14 +124,16 @@ impl Control {
         wanted.map(Some).map_err(|_| Lost)
     }
 
-    /// Sends a message, or keeps it until there is room; returns whether the peer wants an event.
+    /// Sends a message, or keeps it until there is room.
     ///
     /// Context: process context, may sleep.
-    pub(crate) fn send(&self, message: Message) -> Result<bool, Lost> {
+    pub(crate) fn send(&self, message: Message) -> Result<Sent, Lost> {
         let mut sender = self.sender.lock();
         if sender.waiting.is_empty() {
-            if let Some(event) = self.write(&mut sender, &message)? {
-                return Ok(event);
+            match self.write(&mut sender, &message)? {
+                Some(true) => return Ok(Sent::Tell),
+                Some(false) => return Ok(Sent::Quietly),
+                None => {}
             }
         }
         if sender.waiting.len() == WAITING {
@@ -128,12 +141,11 @@ impl Control {
         }
         let kept = sender.waiting.push(message, GFP_KERNEL);
         kept.map_err(|_| Lost)?;
-        let Sender { lines, ring, .. } = &mut *sender;
-        ring.want_space(lines, 1).map_err(|_| Lost)?;
-        Ok(false)
+        Ok(Sent::Kept)
     }
 
-    /// Sends what was kept, as far as there is room; returns whether the peer wants an event.
+    /// Sends what was kept, as far as there is room; returns whether the peer wants an event. For
+    /// what is left an event comes when there is room.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn flush(&self) -> Result<bool, Lost> {

@@ -46,9 +46,6 @@ use kernel::{
 /// How long calls wait for others, so that nobody can keep the worker busy with calls alone.
 const CALLS_MS: Msecs = 20;
 
-/// How often links that have come to their end are dropped.
-const REAP_MS: Msecs = 250;
-
 /// More domains than a host has.
 const CALLERS: usize = 4096;
 
@@ -243,13 +240,15 @@ impl Driver {
 
     /// Drops the links that have come to their end.
     fn reap(&self) {
-        let over = {
+        let over = || {
             let mut links = self.links.lock();
             let at = links.iter().position(|link| link.is_over());
             at.and_then(|at| links.remove(at).ok())
         };
-        // Not under the lock: it waits for the link's worker.
-        drop(over);
+        while let Some(link) = over() {
+            // Not under the lock: it waits for the link's worker.
+            drop(link);
+        }
     }
 
     /// Ends all links.
@@ -272,10 +271,7 @@ impl Task for Driver {
             }
         }
         self.reap();
-        if !callers.is_empty() {
-            return Some(CALLS_MS);
-        }
-        (!self.links.lock().is_empty()).then_some(REAP_MS)
+        (!callers.is_empty()).then_some(CALLS_MS)
     }
 }
 

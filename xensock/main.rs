@@ -90,6 +90,7 @@ struct Links(Arc<Worker<Driver>>);
 impl Drop for Links {
     fn drop(&mut self) {
         self.0.close();
+        self.0.settings().set_reaper(None);
     }
 }
 
@@ -107,6 +108,7 @@ impl kernel::Module for XenSock {
         let settings = Arc::pin_init(Settings::new(closed), GFP_KERNEL)?;
         let driver = Arc::pin_init(Worker::new(c"xensock", Driver::new(settings)), GFP_KERNEL)?;
         driver.prepare()?;
+        driver.settings().set_reaper(Some(driver.clone()));
         let links = Links(driver.clone());
         let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
         let pause = Pause::new(c"xensock", driver.clone())?;

@@ -10,6 +10,7 @@ use crate::{
         grow::Use,
         segment::Size,
         slots::{
+            Set,
             Side,
             Slot,
             SLOTS, //
@@ -133,6 +134,8 @@ pub(crate) struct Table {
     records: KVVec<Option<KBox<Record>>>,
     /// The number of the next turn, in any slot.
     next: u32,
+    /// Those whose rings are to be looked after from time to time.
+    pub(crate) tended: Set,
 }
 
 impl Records {
@@ -143,7 +146,7 @@ impl Records {
                 for _ in 0..SLOTS {
                     records.push(None, GFP_KERNEL)?;
                 }
-                new_mutex!(Table { records, next: 0 })
+                new_mutex!(Table { records, next: 0, tended: Set::new() })
             },
         })
     }

@@ -93,12 +93,38 @@ pub(crate) fn withdraw(peer: DomId) {
     }
 }
 
+/// Where the domain `peer` calls others: it is there, and readable by all, as long as that domain is
+/// and has had a driver.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn directory(peer: DomId) -> Result<CString> {
+    CString::try_from_fmt(fmt!("/local/domain/{peer}/data/xsock"))
+}
+
+/// Whether that of `peer` is not there any more, or was never.
+///
+/// Context: process context, sleeps until xenstored has answered.
+///
+/// # Errors
+///
+/// What else xenstored says; `ENOMEM`.
+pub(crate) fn is_gone(peer: DomId) -> Result<bool> {
+    match store::read(&directory(peer)?, c"") {
+        Ok(_) => Ok(false),
+        // Who may not read what is above is not told that there is nothing.
+        Err(error) if error == ENOENT || error == EACCES => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads how the domain `caller` calls us. [`None`] if that makes no sense.
 ///
 /// Context: process context, sleeps until xenstored has answered.
 pub(crate) fn answer(caller: DomId, settings: &Settings) -> Result<Option<wire::Rendezvous>> {
-    let directory = CString::try_from_fmt(fmt!("/local/domain/{caller}/data/xsock"))?;
     let name = CString::try_from_fmt(fmt!("{}", settings.own()))?;
 
-    Ok(wire::Rendezvous::parse(&store::read(&directory, &name)?))
+    let value = store::read(&directory(caller)?, &name)?;
+    Ok(wire::Rendezvous::parse(&value))
 }

@@ -5,12 +5,18 @@
 use crate::{
     admission::Rules,
     counters::Counters,
+    driver::Driver,
     link::{
         policy::Verdict,
         segment::Size,
         slots::SLOTS,
         wire::FIRST_ORDER_MAX, //
     },
+    linux::{
+        irqlock::IrqLock,
+        work::Worker, //
+    },
+    new_irq_lock,
     xen::{
         domain::DomId,
         store, //
@@ -18,9 +24,12 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     }, //
 };
 
@@ -64,6 +73,9 @@ pub(crate) struct Settings {
     /// What all links count together.
     #[pin]
     pub(crate) counters: Counters,
+    /// Who drops links that have come to their end.
+    #[pin]
+    reaper: IrqLock<Option<Arc<Worker<Driver>>>>,
 }
 
 impl Settings {
@@ -81,7 +93,24 @@ impl Settings {
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
             counters <- Counters::new(),
+            reaper <- new_irq_lock!(None),
         })
+    }
+
+    /// Says who drops links that have come to their end; [`None`] ends a circle of references.
+    pub(crate) fn set_reaper(&self, reaper: Option<Arc<Worker<Driver>>>) {
+        let before = core::mem::replace(&mut *self.reaper.lock(), reaper);
+        // Not under the lock: it may be the last reference.
+        drop(before);
+    }
+
+    /// A link has come to its end.
+    ///
+    /// Context: any.
+    pub(crate) fn reap(&self) {
+        if let Some(reaper) = &*self.reaper.lock() {
+            reaper.kick();
+        }
     }
 
     /// The domain this kernel runs in.

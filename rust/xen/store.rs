@@ -26,6 +26,7 @@ use kernel::{
         c_uint, //
     },
     prelude::*,
+    str::CString,
     sync::{
         Arc,
         Completion, //
@@ -204,12 +205,13 @@ pub trait Watcher: Send + Sync {
 /// # Invariants
 ///
 /// `watch` is registered from the end of its initialisation until `drop`; its `node` is a C string
-/// that lives as long as the program.
+/// that lives as long as the program, or that `_node` owns.
 #[pin_data(PinnedDrop)]
 pub struct Watch<T: Watcher + 'static> {
     #[pin]
     watch: Opaque<bindings::xenbus_watch>,
     watcher: Arc<T>,
+    _node: Option<CString>,
 }
 
 // SAFETY: `T` is `Send` and `Sync`, and a watch may be ended from any thread.
@@ -226,13 +228,36 @@ impl<T: Watcher> Watch<T> {
     ///
     /// What xenstored says: `EACCES`, `E2BIG` (too many watches), …
     pub fn new(node: &'static CStr, watcher: Arc<T>) -> impl PinInit<Self, Error> {
+        // SAFETY: The string lives as long as the program.
+        unsafe { Self::register(node.as_char_ptr(), None, watcher) }
+    }
+
+    /// Sets a watch on a node whose name is not known before.
+    ///
+    /// Context, errors: as for [`Watch::new`].
+    pub fn named(node: CString, watcher: Arc<T>) -> impl PinInit<Self, Error> {
+        // The bytes of a `CString` stay where they are when it is moved.
+        let name = node.as_char_ptr();
+        // SAFETY: The string is kept, and never changed.
+        unsafe { Self::register(name, Some(node), watcher) }
+    }
+
+    /// # Safety
+    ///
+    /// `name` is a C string that lives as long as the program or, unchanged, as long as `kept`.
+    unsafe fn register(
+        name: *const c_char,
+        kept: Option<CString>,
+        watcher: Arc<T>,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             watcher,
+            _node: kept,
             watch <- Opaque::try_ffi_init(move |slot: *mut bindings::xenbus_watch| {
                 // SAFETY: `slot` is valid for writing.
                 unsafe {
                     slot.write(bindings::xenbus_watch {
-                        node: node.as_char_ptr(),
+                        node: name,
                         callback: Some(Self::callback),
                         ..pin_init::zeroed()
                     })

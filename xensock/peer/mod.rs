@@ -4,6 +4,7 @@
 
 mod admission;
 mod connections;
+mod home;
 mod later;
 mod notes;
 mod segments;
@@ -20,7 +21,8 @@ use crate::{
     },
     control::{
         Control,
-        Lost, //
+        Lost,
+        Sent, //
     },
     link::{
         doorbell,
@@ -58,6 +60,7 @@ use crate::{
         event::Channel, //
     }, //
 };
+use home::Home;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -105,6 +108,8 @@ pub(crate) struct Peer {
     phase: Atomic<u32>,
     /// When rings are looked after the next time, in milliseconds since the start.
     tend_at: Atomic<u64>,
+    #[pin]
+    home: Home,
     /// For how many looks nobody has wanted anything of a peer that does not answer.
     idle: Atomic<u32>,
     /// The bells that we ring.
@@ -254,6 +259,7 @@ impl Peer {
                     start: Instant::now(),
                     phase: Atomic::new(Phase::Calling as u32),
                     tend_at: Atomic::new(0),
+                    home <- Home::new(),
                     idle: Atomic::new(0),
                     out: BellsAt::new(head.clone(), wire::bell(*side)),
                     bells,
@@ -299,6 +305,11 @@ impl Peer {
     /// Whether it was made by `call`.
     pub(crate) fn is_call(&self, call: &Rendezvous) -> bool {
         self.call == *call
+    }
+
+    /// Milliseconds since the link came about.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(0)
     }
 
     /// Ends the link, soon.
@@ -354,8 +365,9 @@ impl Peer {
     /// Context: process context, may sleep.
     fn post(&self, message: Message) {
         match self.control.send(message) {
-            Ok(true) => self.ring_control(),
-            Ok(false) => {}
+            Ok(Sent::Quietly) => {}
+            Ok(Sent::Tell) => self.ring_control(),
+            Ok(Sent::Kept) => self.bells.kick(),
             Err(Lost) => self.end(),
         }
     }

@@ -9,10 +9,7 @@ use crate::{
     link::{
         grow::Tuning,
         segment::Size,
-        slots::{
-            Slot,
-            SLOTS, //
-        },
+        slots::Slot,
         turn::Turn,
         wire::{
             Direction,
@@ -44,21 +41,19 @@ use kernel::{
 /// A ring that has grown and that nothing goes through for so long shrinks, in milliseconds.
 const IDLE_MS: u64 = 1000;
 
-/// How often rings are looked after, in milliseconds.
+/// How often rings that have grown, or are about to, are looked after, in milliseconds.
 const TEND_MS: u64 = 500;
 
 impl Peer {
-    /// Milliseconds since the link came about.
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(0)
-    }
-
     /// Looks after rings that no program is busy with, from time to time: those that have grown get
-    /// their first size again, and those that were exchanged follow.
-    pub(super) fn tend(&self) {
+    /// their first size again, and those that were exchanged follow. Returns whether there are any.
+    pub(super) fn tend(&self) -> bool {
+        let Some(mut slot) = self.records.lock().tended.first(0) else {
+            return false;
+        };
         let now = self.now();
         if now < self.tend_at.load(Relaxed) {
-            return;
+            return true;
         }
         self.tend_at.store(now + TEND_MS, Relaxed);
         let tuning = Tuning {
@@ -66,16 +61,38 @@ impl Peer {
             min: self.settings.first(),
             idle_ms: IDLE_MS,
         };
-        for slot in (0..SLOTS).filter_map(Slot::new) {
-            if !self.is_ours(slot) {
-                self.follow(slot);
-                continue;
+        loop {
+            self.tend_one(slot, &tuning, now);
+            match self.records.lock().tended.first(slot.number() + 1) {
+                Some(next) => slot = next,
+                None => return true,
             }
-            for direction in [Direction::FromOpener, Direction::ToOpener] {
-                if let Some(size) = self.idle(slot, direction, &tuning, now) {
+        }
+    }
+
+    /// Looks after the rings of one connection, and whether that is to be done again.
+    fn tend_one(&self, slot: Slot, tuning: &Tuning, now: u64) {
+        let both = [Direction::FromOpener, Direction::ToOpener];
+        if self.is_ours(slot) {
+            for direction in both {
+                if let Some(size) = self.idle(slot, direction, tuning, now) {
                     self.offer(slot, direction, size);
                 }
             }
+        } else {
+            self.follow(slot);
+        }
+        let mut records = self.records.lock();
+        let ours = self.is_ours(slot);
+        let again = records.get(slot).is_some_and(|record| {
+            let least = tuning.min.bytes() as usize;
+            both.into_iter().any(|direction| {
+                let grown = ours && record.segments[direction.index()].len() > least;
+                grown || !record.is_settled(direction)
+            })
+        });
+        if !again {
+            records.tended.remove(slot);
         }
     }
 
@@ -185,6 +202,7 @@ impl Peer {
             record.wanted = None;
         }
         record.offered[at] = Some(offered);
+        records.tended.insert(slot);
         drop(records);
         self.post(Message::Offer(offer));
     }
@@ -235,6 +253,7 @@ impl Peer {
             return Ok(());
         }
         let taken = record.follow(offer.size, segment);
+        records.tended.insert(slot);
         drop(records);
         self.post(match taken {
             true => Message::Taken { slot, direction },

@@ -7,7 +7,10 @@ use super::{
     Phase, //
 };
 use crate::{
-    control::Lost,
+    control::{
+        Lost,
+        Sent, //
+    },
     link::{
         slots::{
             Slot,
@@ -30,7 +33,7 @@ use kernel::{
     time::Msecs, //
 };
 
-/// How often the worker looks whether the peer is still there, in milliseconds.
+/// How often the worker looks, while there is anything to look after, in milliseconds.
 const LOOK_MS: Msecs = 500;
 
 /// How soon the worker tries again what a locked socket has put off, in milliseconds.
@@ -43,18 +46,18 @@ const BUDGET: usize = 256;
 const PATIENCE: u32 = 20;
 
 impl Peer {
-    /// Takes messages of the peer. Returns whether there may be more.
-    fn receive(&self) -> Result<bool, Lost> {
-        for _ in 0..BUDGET {
+    /// Takes messages of the peer. Returns how many there were; if [`BUDGET`], there may be more.
+    fn receive(&self) -> Result<usize, Lost> {
+        for count in 0..BUDGET {
             let Some((message, event)) = self.control.receive()? else {
-                return Ok(false);
+                return Ok(count);
             };
             if event {
                 self.ring_control();
             }
             self.handle(message)?;
         }
-        Ok(true)
+        Ok(BUDGET)
     }
 
     /// Does what connections want.
@@ -96,8 +99,8 @@ impl Peer {
         self.finish(turn);
     }
 
-    /// Looks whether the peer is there.
-    fn look(&self) {
+    /// Looks whether the peer is there. Returns when to do so again; [`None`] if something will tell.
+    fn look(&self) -> Option<Msecs> {
         let there = self.channel.status() == Status::Interdomain;
         match (self.phase.load(Relaxed) == Phase::Calling as u32, there) {
             (true, true) => {
@@ -106,9 +109,16 @@ impl Peer {
                 rendezvous::withdraw(self.domain);
             }
             (true, false) => self.call_again(),
-            (false, true) => self.tend(),
+            (false, true) => {
+                let tended = self.tend().then_some(LOOK_MS);
+                return match self.look_home() {
+                    Some(soon) => Some(soon),
+                    None => tended,
+                };
+            }
             (false, false) => self.end(),
         }
+        Some(LOOK_MS)
     }
 
     /// Calls a peer again that may not have had a driver, for as long as somebody waits for it.
@@ -134,7 +144,7 @@ impl Peer {
         }
         let calling = self.phase.load(Relaxed) == Phase::Calling as u32;
         self.phase.store(Phase::Ended as u32, Relaxed);
-        if let Ok(true) = self.control.send(Message::Goodbye) {
+        if let Ok(Sent::Tell) = self.control.send(Message::Goodbye) {
             self.ring_control();
         }
         for slot in (0..SLOTS).filter_map(Slot::new) {
@@ -147,38 +157,40 @@ impl Peer {
             rendezvous::withdraw(self.domain);
         }
         self.bells.set_worker(None);
+        self.leave_home();
         self.phase.store(Phase::Over as u32, Relaxed);
         self.note_down();
+        self.settings.reap();
     }
 }
 
 impl Task for Peer {
     fn step(&self) -> Option<Msecs> {
-        let more = self.receive().and_then(|more| {
+        let received = self.receive().and_then(|count| {
             if self.control.flush()? {
                 self.ring_control();
             }
-            Ok(more)
+            Ok(count)
         });
-        let more = more.unwrap_or_else(|Lost| {
+        let received = received.unwrap_or_else(|Lost| {
             pr_warn!("domain {} has broken the link\n", self.domain);
             self.note_lost();
             self.end();
-            false
+            0
         });
         self.serve();
         let late = self.catch_up();
-        if self.is_alive() {
-            self.look();
-        }
+        let again = if self.is_alive() { self.look() } else { None };
         if !self.is_alive() {
             self.tear_down();
             return None;
         }
-        Some(match (more, late) {
-            (true, _) => 0,
-            (_, true) => AGAIN_MS,
-            _ => LOOK_MS,
-        })
+        match (received, late) {
+            (BUDGET, _) => Some(0),
+            (_, true) => Some(AGAIN_MS),
+            (0, _) => again,
+            // Where a peer has left no room for a goodbye, only its channel tells.
+            _ => Some(again.unwrap_or(LOOK_MS)),
+        }
     }
 }

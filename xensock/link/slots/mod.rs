@@ -16,6 +16,7 @@
 
 mod answerer;
 mod opener;
+mod set;
 mod table;
 
 use super::wire::{
@@ -24,6 +25,7 @@ use super::wire::{
 };
 pub use answerer::Answerer;
 pub use opener::Opener;
+pub use set::Set;
 pub use table::Table;
 
 /// Connections that two domains can have at once.

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use socket_link::link::doorbell::{answer, ring};
-use socket_link::link::slots::{Side, Slot, Table, SLOTS};
+use socket_link::link::slots::{Set, Side, Slot, Table, SLOTS};
 use socket_link::plain::Bell;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -49,6 +49,28 @@ fn a_slot_is_used_anew_as_late_as_can_be() {
 }
 
 proptest! {
+    #[test]
+    fn a_set_has_what_was_put_there(
+        steps in prop::collection::vec((0..SLOTS, prop::bool::weighted(0.7)), 0..200),
+    ) {
+        let (mut set, mut model) = (Set::new(), BTreeSet::new());
+        for (number, put) in steps {
+            if put {
+                set.insert(slot(number));
+                model.insert(number);
+            } else {
+                set.remove(slot(number));
+                model.remove(&number);
+            }
+            let mut found = Vec::new();
+            while let Some(next) = set.first(found.last().map_or(0, |last| last + 1)) {
+                found.push(next.number());
+            }
+            prop_assert!(found.iter().eq(&model), "{:?}, not {:?}", found, model);
+        }
+        prop_assert_eq!(set.first(SLOTS), None);
+    }
+
     #[test]
     fn who_rang_is_heard_once(
         rounds in prop::collection::vec(prop::collection::vec(0..SLOTS, 0..200), 1..4),

@@ -4,6 +4,7 @@
 
 mod control;
 mod fate;
+mod idle;
 mod kernel;
 mod knobs;
 mod load;
@@ -74,12 +75,13 @@ pub const BETWEEN_ENDS: [Scenario; 9] = [
 pub const BRIEF: [&str; 2] = ["xensock_brief", "xensock_destroyed"];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 9] = [
+pub const BETWEEN_DOMAINS: [Scenario; 10] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
     one("xensock_rings", rings::rings),
+    one("xensock_idle", idle::idle),
     one("xensock_ioctl", control::ioctl),
     one("xensock_figures", sight::figures),
     one("xensock_traced", sight::traced),
