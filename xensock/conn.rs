@@ -388,7 +388,8 @@ impl Conn {
                 _ if limit < size => size - limit / 2,
                 _ => 1,
             };
-            if limit > size {
+            let most = self.most.load(Relaxed).min(tx.link.largest().bytes());
+            if limit.min(most) > size {
                 tx.link.wish(tx.turn, Wish::GROW);
             }
             let there = tx.ring.want_space(&tx.lines, bytes)?;
