@@ -27,6 +27,9 @@ struct Arguments {
     /// Only these metrics; may be given several times.
     #[arg(long)]
     only: Vec<String>,
+    /// Sockets: only these pairs of guests; may be given several times.
+    #[arg(long)]
+    pair: Vec<String>,
     /// Sockets: what ours is compared with, without ours. Prints, and writes no files.
     #[arg(long)]
     peers: bool,
@@ -65,12 +68,12 @@ fn run() -> Result<()> {
             ("balloon", report.metrics, report.failures)
         }
         Bench::Xensock => {
-            let (only, peers) = (groups(&arguments.only)?, arguments.peers);
             let options = xensock::Options {
                 accel,
                 rounds,
-                only,
-                peers,
+                only: groups(&arguments.only)?,
+                pairs: groups(&arguments.pair)?,
+                peers: arguments.peers,
             };
             ("xensock", xensock::run(&options)?, Vec::new())
         }

@@ -12,7 +12,7 @@ mod streams;
 
 use crate::metric::Metric;
 use anyhow::{Context, Result};
-use bed::place;
+use bed::{Kind, place};
 use pair::{Pair, Way};
 
 pub use picture::draw;
@@ -40,6 +40,8 @@ pub struct Options {
     pub rounds: Option<usize>,
     /// Only these, or all if there are none.
     pub only: Vec<Group>,
+    /// Only pairs of such guests, or of each kind if there are none.
+    pub pairs: Vec<Kind>,
     /// Without ours: its peers only.
     pub peers: bool,
 }
@@ -57,7 +59,8 @@ const GROUPS: [(Group, Measure); 5] = [
 /// Boots a pair of PV guests, then one of PVH guests, and measures there.
 pub fn run(options: &Options) -> Result<Vec<Metric>> {
     let mut metrics = Vec::new();
-    for kind in [bed::Kind::Pv, bed::Kind::Pvh] {
+    let wanted = |kind: &Kind| options.pairs.is_empty() || options.pairs.contains(kind);
+    for kind in [Kind::Pv, Kind::Pvh].into_iter().filter(wanted) {
         println!("{kind}: booting");
         let pair = Pair::boot(kind, options)?;
         for (group, measure) in GROUPS {

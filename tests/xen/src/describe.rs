@@ -51,7 +51,7 @@ impl std::str::FromStr for Flavour {
 }
 
 /// How a guest is virtualised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// Paravirtual.
     Pv,
