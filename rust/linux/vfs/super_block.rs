@@ -30,7 +30,10 @@ use kernel::{
         PAGE_SIZE, //
     },
     prelude::*,
-    rbtree::RBTree,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
     seq_file::SeqFile,
     sync::{
         Arc,
@@ -122,9 +125,10 @@ impl Mount {
 
     /// An inode is about to have a mapping with frames.
     pub(super) fn shows(&self, number: u64) -> Result {
-        let mut known = self.known.lock();
-        if known.shown.get(&number).is_none() {
-            known.shown.try_create_and_insert(number, (), GFP_KERNEL)?;
+        if self.known.lock().shown.get(&number).is_none() {
+            // Without the lock: who gives memory back may come here.
+            let node = RBTreeNode::new(number, (), GFP_KERNEL)?;
+            self.known.lock().shown.insert(node);
         }
         Ok(())
     }
