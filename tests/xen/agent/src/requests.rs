@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -158,10 +160,17 @@ fn exec(
         bail!("{name}: killed after {} s", limit.as_secs_f32());
     };
     let elapsed_ns = start.elapsed().as_nanos() as u64;
-    let end = Instant::now() + LATE;
-    for copy in copies.into_iter().flatten() {
+    // Whoever has inherited the program's output may keep it open; but what was written is sent,
+    // however slow that is.
+    for (copy, sent) in copies.into_iter().flatten() {
+        let mut known = sent.load(Ordering::Relaxed);
+        let mut end = Instant::now() + LATE;
         while !copy.is_finished() && Instant::now() < end {
             thread::sleep(Duration::from_millis(1));
+            let now = sent.load(Ordering::Relaxed);
+            if now != known {
+                (known, end) = (now, Instant::now() + LATE);
+            }
         }
     }
     Ok(Outcome {
@@ -191,15 +200,19 @@ fn copy(
     id: u64,
     err: bool,
     sender: Sender,
-) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
+) -> (thread::JoinHandle<()>, Arc<AtomicUsize>) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    let thread = thread::spawn(move || {
         let mut buffer = [0; CHUNK];
         while let Ok(length @ 1..) = pipe.read(&mut buffer) {
             if send_chunks(&buffer[..length], id, err, &sender).is_err() {
                 return;
             }
+            count.fetch_add(length, Ordering::Relaxed);
         }
-    })
+    });
+    (thread, sent)
 }
 
 fn send_chunks(bytes: &[u8], id: u64, err: bool, sender: &Sender) -> Result<()> {
