@@ -12,6 +12,13 @@ void xenoxide_set_map_op(struct gnttab_map_grant_ref *op, unsigned long va,
 	gnttab_set_map_op(op, va, GNTMAP_host_map, ref, domid);
 }
 
+void xenoxide_set_map_op_readonly(struct gnttab_map_grant_ref *op,
+				  unsigned long va, u32 ref, u16 domid)
+{
+	gnttab_set_map_op(op, va, GNTMAP_host_map | GNTMAP_readonly, ref,
+			  domid);
+}
+
 void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
 			   u32 handle)
 {

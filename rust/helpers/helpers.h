@@ -48,6 +48,8 @@ int xenoxide_event_channel_op(int cmd, void *arg);
 /* grant.c */
 void xenoxide_set_map_op(struct gnttab_map_grant_ref *op, unsigned long va,
 			 u32 ref, u16 domid);
+void xenoxide_set_map_op_readonly(struct gnttab_map_grant_ref *op,
+				  unsigned long va, u32 ref, u16 domid);
 void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
 			   u32 handle);
 void xenoxide_shared_copy(void *to, const void *from, size_t len);
@@ -74,6 +76,7 @@ unsigned long xenoxide_page_to_pfn(const struct page *page);
 unsigned long xenoxide_page_to_gfn(struct page *page);
 struct page *xenoxide_nth_page(struct page *page, unsigned long n);
 unsigned long xenoxide_page_va(struct page *page);
+void xenoxide_get_page(struct page *page);
 unsigned long xenoxide_page_private(const struct page *page);
 void xenoxide_set_page_private(struct page *page, unsigned long private);
 void xenoxide_set_page_offline(struct page *page);

@@ -27,6 +27,11 @@ unsigned long xenoxide_page_va(struct page *page)
 	return (unsigned long)page_address(page);
 }
 
+void xenoxide_get_page(struct page *page)
+{
+	get_page(page);
+}
+
 unsigned long xenoxide_page_private(const struct page *page)
 {
 	return page_private(page);

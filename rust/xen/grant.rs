@@ -31,7 +31,7 @@ use kernel::{
 };
 
 /// How many grants one call of the hypervisor maps or unmaps.
-const BATCH: usize = 128;
+pub(crate) const BATCH: usize = 128;
 
 /// A grant that is not mapped.
 const NO_HANDLE: u32 = u32::MAX;
@@ -373,7 +373,7 @@ impl Deref for Mapped {
 }
 
 /// Returns what the failure of mapping a grant comes to.
-fn map_error(status: i32) -> Error {
+pub(crate) fn map_error(status: i32) -> Error {
     match status {
         xen_bindings::GNTST_bad_domain => ESRCH,
         // The last one is what Xen says of a grant that is not there, or for somebody else.

@@ -7,6 +7,7 @@ pub mod domain;
 pub mod event;
 pub mod grant;
 pub mod lifecycle;
+pub mod meeting;
 pub mod permission;
 pub mod physmap;
 #[cfg(CONFIG_XEN_PV)]

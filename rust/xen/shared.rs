@@ -123,7 +123,7 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Returns an object for `pages` pages that has none yet.
-    pub(super) fn with_capacity(pages: usize, flags: Flags) -> Result<Self> {
+    pub(crate) fn with_capacity(pages: usize, flags: Flags) -> Result<Self> {
         // INVARIANT: There is no page.
         Ok(Self {
             pages: KVec::with_capacity(pages, flags)?,
@@ -136,7 +136,7 @@ impl Memory {
     ///
     /// The page must be mapped where the kernel maps all memory, and no one may have references to
     /// its bytes, as long as the object is there.
-    pub(super) unsafe fn push(&mut self, page: NonNull<bindings::page>, flags: Flags) -> Result {
+    pub(crate) unsafe fn push(&mut self, page: NonNull<bindings::page>, flags: Flags) -> Result {
         // SAFETY: By the requirements the page is one that the kernel maps.
         let address = unsafe { xen_bindings::xenoxide_page_va(page.as_ptr()) } as *mut u8;
         // INVARIANT: By the requirements.
