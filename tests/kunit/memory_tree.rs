@@ -64,10 +64,11 @@ impl FileSystem for Tree {
     const NAME: &'static CStr = c"xen_kunit";
     const MAGIC: usize = 0x4b55;
     const OPTIONS: &'static [&'static CStr] = &[];
+    type State = ();
     type Node = u64;
     type Frame<'a> = NoFrame;
 
-    fn attach(request: &Request<'_>) -> Result<Arc<Self>> {
+    fn attach((): &(), request: &Request<'_>) -> Result<Arc<Self>> {
         if request.source() != Some(b"here") {
             request.error(fmt!("there is nothing"));
             return Err(ENOENT);
@@ -168,23 +169,28 @@ impl FileSystem for Tree {
     }
 }
 
+/// Registers the type.
+fn registered() -> Result<Registration<Tree>> {
+    Registration::new(&crate::THIS_MODULE, Arc::new((), GFP_KERNEL)?)
+}
+
 #[kunit_tests(xen_vfs)]
 mod tests {
     use super::*;
 
     #[test]
     fn there_is_one_type_at_a_time() -> Result {
-        let first = Registration::<Tree>::new(&crate::THIS_MODULE)?;
-        let second = Registration::<Tree>::new(&crate::THIS_MODULE);
+        let first = registered()?;
+        let second = registered();
         assert!(second.is_err_and(|error| error == EBUSY));
         drop(first);
-        drop(Registration::<Tree>::new(&crate::THIS_MODULE)?);
+        drop(registered()?);
         Ok(())
     }
 
     #[test]
     fn what_is_unmounted_is_dropped() -> Result {
-        let registration = Registration::<Tree>::new(&crate::THIS_MODULE)?;
+        let registration = registered()?;
         assert!(Inside::new(&registration, c"there").is_err_and(|error| error == ENOENT));
         let mount = Inside::new(&registration, c"here")?;
         assert_eq!(ALIVE.load(Relaxed), 1);
@@ -195,7 +201,7 @@ mod tests {
 
     #[test]
     fn files_are_found_by_name() -> Result {
-        let registration = Registration::<Tree>::new(&crate::THIS_MODULE)?;
+        let registration = registered()?;
         let mount = Inside::new(&registration, c"here")?;
         drop(mount.open(c"data")?);
         drop(mount.open(c"link")?);
@@ -207,7 +213,7 @@ mod tests {
 
     #[test]
     fn reading_ends_with_the_file() -> Result {
-        let registration = Registration::<Tree>::new(&crate::THIS_MODULE)?;
+        let registration = registered()?;
         let mount = Inside::new(&registration, c"here")?;
         let file = mount.open(c"link")?;
         let mut room = KVec::from_elem(0_u8, 4 * PAGE_SIZE, GFP_KERNEL)?;
@@ -226,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_was_read_before_an_error_counts() -> Result {
-        let registration = Registration::<Tree>::new(&crate::THIS_MODULE)?;
+        let registration = registered()?;
         let mount = Inside::new(&registration, c"here")?;
         let file = mount.open(c"torn")?;
         let mut room = [0; 100];
@@ -238,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_end_is_a_hole() -> Result {
-        let registration = Registration::<Tree>::new(&crate::THIS_MODULE)?;
+        let registration = registered()?;
         let mount = Inside::new(&registration, c"here")?;
         let file = mount.open(c"data")?;
         let page = PAGE_SIZE as i64;

@@ -98,6 +98,8 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// The options that there are. Each has a value.
     const OPTIONS: &'static [&'static CStr];
 
+    /// What there is of the module, to find file systems by.
+    type State: Send + Sync + 'static;
     /// What is kept with each inode; dropped without notice.
     type Node: Copy + Send + Sync + 'static;
     /// What [`FileSystem::frame`] returns.
@@ -109,7 +111,7 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     ///
     /// Who gets the same object as another mount shares its caches. It is dropped some time after
     /// it was last mounted.
-    fn attach(request: &Request<'_>) -> Result<Arc<Self>>;
+    fn attach(state: &Self::State, request: &Request<'_>) -> Result<Arc<Self>>;
 
     /// Returns where it is mounted: an object that belongs to it alone.
     fn mount(&self) -> &Mount;

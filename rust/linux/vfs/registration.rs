@@ -24,7 +24,8 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            Full, //
+            Full,
+            Relaxed, //
         },
         Arc, //
     },
@@ -43,6 +44,8 @@ const NOT_OURS: c_int = -(bindings::ENOPARAM as c_int);
 struct Slot {
     raw: Opaque<bindings::file_system_type>,
     taken: Atomic<u32>,
+    /// What [`FileSystem::attach`] gets: an address.
+    state: Atomic<usize>,
 }
 
 // SAFETY: By the type invariants it is changed by one thread alone.
@@ -51,6 +54,7 @@ unsafe impl Sync for Slot {}
 static SLOT: Slot = Slot {
     raw: Opaque::zeroed(),
     taken: Atomic::new(0),
+    state: Atomic::new(0),
 };
 
 /// Returns the module's type, to mount it.
@@ -65,11 +69,13 @@ pub(super) fn raw() -> *mut bindings::file_system_type {
 ///
 /// # Invariants
 ///
-/// [`SLOT`] is taken, and registered for a `T`.
-pub struct Registration<T: FileSystem>(PhantomData<fn() -> T>);
+/// [`SLOT`] is taken, and registered for a `T`; its state is the object that we have.
+pub struct Registration<T: FileSystem> {
+    _state: Arc<T::State>,
+}
 
 impl<T: FileSystem> Registration<T> {
-    /// Registers the type.
+    /// Registers the type, whose file systems are found by `state`.
     ///
     /// To be done last by a module that starts: programs may mount it from here on, which keeps the
     /// module from being unloaded, but not from failing to start.
@@ -79,8 +85,10 @@ impl<T: FileSystem> Registration<T> {
     /// # Errors
     ///
     /// `EBUSY` if there is another one of that name, or of this module.
-    pub fn new(module: &'static ThisModule) -> Result<Self> {
+    pub fn new(module: &'static ThisModule, state: Arc<T::State>) -> Result<Self> {
         SLOT.taken.cmpxchg(0, 1, Full).map_err(|_| EBUSY)?;
+        SLOT.state
+            .store(core::ptr::from_ref(&*state).addr(), Relaxed);
         // SAFETY: By the type invariants of `Slot` it is ours to change. It becomes a type with a
         // name, an owner and functions that live as long as the module.
         let result = to_result(unsafe {
@@ -97,7 +105,7 @@ impl<T: FileSystem> Registration<T> {
             return Err(error);
         }
         // INVARIANT: It is registered.
-        Ok(Self(PhantomData))
+        Ok(Self { _state: state })
     }
 }
 
@@ -203,7 +211,9 @@ unsafe extern "C" fn get_tree<T: FileSystem>(context: *mut bindings::fs_context)
     let request = unsafe { Request::new::<T>(context, options(context)) };
 
     from_result(|| {
-        let key = Arc::into_raw(T::attach(&request)?).cast_mut().cast();
+        // SAFETY: By the invariants of the registration, which stays: who mounts keeps the module.
+        let state = unsafe { &*(SLOT.state.load(Relaxed) as *const T::State) };
+        let key = Arc::into_raw(T::attach(state, &request)?).cast_mut().cast();
         // SAFETY: By the requirements. From here on the context has the reference to the object,
         // until a new super block takes it.
         to_result(unsafe {
