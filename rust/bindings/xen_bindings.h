@@ -38,6 +38,7 @@
 #include <xen/xenbus.h>
 
 #include "../../balloon/uapi/xenballoon.h"
+#include "../../pageshare/uapi/pageshare.h"
 #include "../../xensock/uapi/xensock.h"
 #include "../helpers/helpers.h"
 
@@ -56,6 +57,13 @@ const unsigned int XENOXIDE_SOCK_GET_SOCKET = XENSOCK_GET_SOCKET;
 const unsigned int XENOXIDE_SOCK_NEXT_SOCKET = XENSOCK_NEXT_SOCKET;
 const unsigned int XENOXIDE_SOCK_GET_STATS = XENSOCK_GET_STATS;
 const unsigned int XENOXIDE_SOCK_CHECK = XENSOCK_CHECK;
+const unsigned int XENOXIDE_SHARE_CREATE = PAGESHARE_CREATE;
+const unsigned int XENOXIDE_SHARE_NEXT_AREA = PAGESHARE_NEXT_AREA;
+const unsigned int XENOXIDE_SHARE_ADD = PAGESHARE_ADD;
+const unsigned int XENOXIDE_SHARE_NEXT_TREE = PAGESHARE_NEXT_TREE;
+const unsigned int XENOXIDE_SHARE_ALLOW = PAGESHARE_ALLOW;
+const unsigned int XENOXIDE_SHARE_RULES = PAGESHARE_RULES;
+const unsigned int XENOXIDE_SHARE_REMOVE = PAGESHARE_REMOVE;
 
 /* One item for each of the zones that this kernel has. */
 const unsigned int XENOXIDE_ALLOCSTALL = ALLOCSTALL_NORMAL - ZONE_NORMAL;

@@ -2,7 +2,8 @@
 
 //! What programs and the modules say to each other, as the modules' uapi headers have it.
 //!
-//! C headers: `balloon/uapi/xenballoon.h`, `xensock/uapi/xensock.h`.
+//! C headers: `balloon/uapi/xenballoon.h`, `xensock/uapi/xensock.h`,
+//! `pageshare/uapi/pageshare.h`.
 
 use crate::bindings;
 use core::mem::size_of;
@@ -35,6 +36,24 @@ pub use bindings::{
     XENSOCK_VERSION as SOCK_VERSION, //
 };
 
+pub use bindings::{
+    pageshare_area as ShareArea,
+    pageshare_remove as ShareRemove,
+    pageshare_rules as ShareRules,
+    pageshare_tree as ShareTree,
+    PAGESHARE_VERSION as SHARE_VERSION,
+    XENOXIDE_SHARE_ADD as SHARE_ADD,
+    XENOXIDE_SHARE_ALLOW as SHARE_ALLOW,
+    XENOXIDE_SHARE_CREATE as SHARE_CREATE,
+    XENOXIDE_SHARE_NEXT_AREA as SHARE_NEXT_AREA,
+    XENOXIDE_SHARE_NEXT_TREE as SHARE_NEXT_TREE,
+    XENOXIDE_SHARE_REMOVE as SHARE_REMOVE,
+    XENOXIDE_SHARE_RULES as SHARE_RULES, //
+};
+
+/// Bytes of a name of an area or a tree, with the zero behind it.
+pub const SHARE_NAME: usize = bindings::PAGESHARE_NAME as usize;
+
 // An even number of 32-bit words, then 64-bit words only: no field is padded.
 const _: () = {
     assert!(size_of::<BalloonStats>() == 8 * (1 + 16 + 7));
@@ -43,6 +62,10 @@ const _: () = {
     assert!(size_of::<SockSocket>() == 8 * (3 + 10 + 6));
     assert!(size_of::<SockStats>() == 8 * (2 + 25 + 5));
     assert!(size_of::<SockCheck>() == 8 * (3 + 2));
+    assert!(size_of::<ShareArea>() == 8 * (1 + 8 + 2 + 1 + 5 + 4));
+    assert!(size_of::<ShareTree>() == 8 * (1 + 8 + 8 + 4 + 3 + 4));
+    assert!(size_of::<ShareRules>() == 8 * (1 + 8 + 1 + 4));
+    assert!(size_of::<ShareRemove>() == 8 * (1 + 8 + 8 + 4));
 };
 
 // SAFETY: Made of integers only.
@@ -72,3 +95,21 @@ unsafe impl AsBytes for SockStats {}
 unsafe impl FromBytes for SockCheck {}
 // SAFETY: Made of integers only, without padding, as asserted above.
 unsafe impl AsBytes for SockCheck {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareArea {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareArea {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareTree {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareTree {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareRules {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareRules {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareRemove {}

@@ -136,6 +136,11 @@ where
         &self.counters
     }
 
+    /// Returns which block a slot is for.
+    pub fn key(&self, index: u32) -> Option<Key> {
+        Some(self.table.get(index)?.key)
+    }
+
     /// Looks for a block, and pins it if it is mapped.
     pub fn find(&mut self, key: Key) -> Found {
         let Some(index) = self.table.find(key) else {

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module keeps: areas and their members, and the owners that this domain is a member of.
+
+use crate::{
+    area::{
+        rendezvous::Rendezvous,
+        wire, //
+    },
+    linux::{
+        device::{
+            Call,
+            Ioctl, //
+        },
+        work::{
+            Task,
+            Worker, //
+        }, //
+    },
+    member::Owner,
+    owner::{
+        Areas,
+        Guest, //
+    },
+    xen::{
+        domain::DomId,
+        lifecycle::Pausing,
+        meeting::Meeting,
+        store::{
+            self,
+            Watcher, //
+        }, //
+    }, //
+};
+use kernel::{
+    new_mutex,
+    pr_warn_once,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::Msecs, //
+};
+
+/// How long calls wait for others, so that nobody can keep the worker busy with calls alone.
+const CALLS_MS: Msecs = 20;
+
+/// How often members that are gone are dropped.
+const REAP_MS: Msecs = 500;
+
+/// More domains than a host has.
+const CALLERS: usize = 4096;
+
+/// The state behind the module.
+#[pin_data]
+pub(crate) struct Driver {
+    own: Atomic<u32>,
+    /// How many pages this domain may have mapped of an owner.
+    most_pages: u32,
+    meeting: Arc<Meeting>,
+    areas: Arc<Areas>,
+    /// The number of the last member.
+    last: Atomic<u32>,
+    #[pin]
+    guests: Mutex<KVec<Arc<Worker<Guest>>>>,
+    #[pin]
+    owners: Mutex<KVec<Arc<Worker<Owner>>>>,
+    /// Domains that have called since the worker last looked.
+    #[pin]
+    callers: Mutex<KVec<DomId>>,
+}
+
+impl Driver {
+    /// Context: a program's process, may sleep.
+    pub(crate) fn new(most_pages: u32) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            own: Atomic::new(u32::from(store::own_domid()?.number())),
+            most_pages,
+            meeting: Arc::pin_init(Meeting::new(c"data/pageshare"), GFP_KERNEL)?,
+            areas: Arc::pin_init(Areas::new(), GFP_KERNEL)?,
+            last: Atomic::new(0),
+            guests <- new_mutex!(KVec::new()),
+            owners <- new_mutex!(KVec::new()),
+            callers <- new_mutex!(KVec::new()),
+        })
+    }
+
+    /// The domain this kernel runs in.
+    pub(crate) fn own(&self) -> DomId {
+        DomId::new(self.own.load(Relaxed)).unwrap_or(DomId::SELF)
+    }
+
+    /// Makes it possible to call others.
+    ///
+    /// Context: a privileged program or a thread of the kernel, sleeps until xenstored has answered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Meeting::prepare`].
+    pub(crate) fn prepare(&self) -> Result {
+        self.meeting.prepare(self.own())
+    }
+
+    /// Returns what this domain has of the areas of the domain `owner`.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is this domain itself, `ENOMEM`.
+    pub(crate) fn owner(&self, owner: DomId) -> Result<Arc<Worker<Owner>>> {
+        if owner == self.own() {
+            return Err(EINVAL);
+        }
+        let mut owners = self.owners.lock();
+        if let Some(known) = owners.iter().find(|known| known.domain() == owner) {
+            return Ok(known.clone());
+        }
+        let new = Owner::new(self.meeting.clone(), owner, self.most_pages)?;
+        owners.push(new.clone(), GFP_KERNEL)?;
+        Ok(new)
+    }
+
+    /// Answers the call of `caller`, unless it has been answered.
+    fn answer(&self, caller: DomId) -> Result {
+        let text = self.meeting.read(caller, self.own())?;
+        let Some(call) = Rendezvous::parse(&text) else {
+            pr_warn_once!("domain {caller} calls in a way that makes no sense\n");
+            return Ok(());
+        };
+        let mut guests = self.guests.lock();
+        for guest in guests.iter().filter(|guest| guest.domain() == caller) {
+            if guest.is_call(&call) && !guest.is_over() {
+                return Ok(());
+            }
+            // It has begun anew.
+            guest.dismiss();
+            guest.kick();
+        }
+        guests.reserve(1, GFP_KERNEL)?;
+        let number = self.last.fetch_add(1, Relaxed);
+        let guest = Guest::answer(self.areas.clone(), number, caller, call)?;
+        Ok(guests.push(guest, GFP_KERNEL)?)
+    }
+
+    /// Drops a member that is gone. Returns whether there are others.
+    fn reap(&self) -> bool {
+        let (over, left) = {
+            let mut guests = self.guests.lock();
+            let at = guests.iter().position(|guest| guest.is_over());
+            let over = at.and_then(|at| guests.remove(at).ok());
+            (over, !guests.is_empty())
+        };
+        // Not under the lock: it waits for the member's worker.
+        drop(over);
+        left
+    }
+
+    /// Ends all links.
+    ///
+    /// Context: process context, may sleep; nothing is mounted, or all programs are frozen.
+    pub(crate) fn close(&self) {
+        let guests = core::mem::take(&mut *self.guests.lock());
+        for guest in &guests {
+            guest.end();
+        }
+        for owner in self.owners.lock().iter() {
+            owner.close();
+        }
+    }
+
+    /// Ends all links, and all areas.
+    ///
+    /// Context: process context, may sleep; nothing is mounted, and no program has the device open.
+    pub(crate) fn end(&self) {
+        self.close();
+        self.areas.clear();
+        for owner in core::mem::take(&mut *self.owners.lock()) {
+            owner.forget_worker();
+        }
+    }
+}
+
+impl Task for Driver {
+    fn step(&self) -> Option<Msecs> {
+        let callers = core::mem::take(&mut *self.callers.lock());
+        for caller in &callers {
+            if let Err(error) = self.answer(*caller) {
+                pr_debug!("domain {caller} has called in vain: {error:?}\n");
+            }
+        }
+        let left = self.reap();
+        if !callers.is_empty() {
+            return Some(CALLS_MS);
+        }
+        left.then_some(REAP_MS)
+    }
+}
+
+impl Watcher for Worker<Driver> {
+    fn changed(&self, path: &CStr) {
+        let Some(wire::Path { member, owner }) = wire::parse_path(path.to_bytes()) else {
+            return;
+        };
+        let own = self.own();
+        let Some(caller) = DomId::new(u32::from(member)) else {
+            return;
+        };
+        if owner != own.number() || caller == own {
+            return;
+        }
+        let mut callers = self.callers.lock();
+        if callers.contains(&caller) || callers.len() == CALLERS {
+            return;
+        }
+        // With no memory to note it the caller will call again.
+        if callers.push(caller, GFP_KERNEL).is_ok() {
+            self.kick();
+        }
+    }
+}
+
+impl Pausing for Worker<Driver> {
+    fn pause(&self) {
+        self.close();
+    }
+
+    fn proceed(&self) {
+        let ready = store::own_domid().and_then(|own| {
+            self.own.store(u32::from(own.number()), Relaxed);
+            self.prepare()
+        });
+        if let Err(error) = ready {
+            pr_warn!("no other domain can be called any more: {error:?}\n");
+        }
+    }
+}
+
+impl Ioctl for Worker<Driver> {
+    fn ioctl(&self, call: Call) -> Result {
+        self.areas.request(call)
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `pageshare`: identical pages once per host, in areas that one domain keeps and others mount.
+//!
+//! ```text
+//!   owner    ioctl ──▶ owner ──▶ area::store, files ──▶ xen::frame ──▶ grants
+//!                        ▲
+//!                        │ link: area::wire
+//!                        ▼
+//!   member   mount ──▶ member ──▶ area::{tree, cache} ──▶ xen::window ──▶ mappings
+//! ```
+//!
+//! `area` is pure. Every domain with the module may be both.
+
+use driver::Driver;
+use frame::Frame;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use linux::{
+    device::{
+        Device,
+        Groups, //
+    },
+    param,
+    work::Worker, //
+};
+use member::Files;
+use xen::{
+    domain,
+    lifecycle::Pause,
+    store::Watch, //
+};
+
+pub mod area;
+#[path = "../rust/linux/backing.rs"]
+pub mod backing;
+#[path = "../rust/bindings/mod.rs"]
+pub mod bindings;
+#[path = "../rust/linux/digest.rs"]
+pub mod digest;
+mod driver;
+#[path = "../rust/linux/failure.rs"]
+pub mod failure;
+#[path = "../rust/xen/frame.rs"]
+pub mod frame;
+mod link;
+#[path = "../rust/linux/mod.rs"]
+pub mod linux;
+mod member;
+mod owner;
+#[path = "../rust/linux/vfs/mod.rs"]
+pub mod vfs;
+#[path = "../rust/xen/window/mod.rs"]
+pub mod window;
+#[path = "../rust/xen/mod.rs"]
+pub mod xen;
+
+module! {
+    type: PageShare,
+    name: "pageshare",
+    authors: ["The Xenoxide authors"],
+    description: "Identical pages once per host",
+    license: "GPL v2",
+    params: {
+        pages: u32 {
+            default: 32768,
+            description: "How many pages of an owner may be mapped at once",
+        },
+    },
+}
+
+/// More cannot be mapped than Xen lets any domain by far: 4 GiB.
+const MOST_PAGES: u32 = 1 << 20;
+
+/// The module. What brings new mounts and members goes before what serves them.
+struct PageShare {
+    _device: Pin<KBox<Device<Worker<Driver>>>>,
+    _files: vfs::Registration<Files>,
+    _pause: Pause<Worker<Driver>>,
+    _watch: Pin<KBox<Watch<Worker<Driver>>>>,
+    _links: Links,
+}
+
+/// All links and areas; they end with it.
+struct Links(Arc<Worker<Driver>>);
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// No attributes yet but those of all devices.
+static GROUPS: Groups<1> = Groups::new([]);
+
+impl kernel::Module for PageShare {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        domain::require()?;
+        let pages = param::value::<u32>(module_parameters::pages.value());
+        if !(1..=MOST_PAGES).contains(&pages) {
+            pr_err!("pages is from 1 to {MOST_PAGES}\n");
+            return Err(EINVAL);
+        }
+        let driver = Worker::new(c"pageshare", Driver::new(pages));
+        let driver = Arc::pin_init(driver, GFP_KERNEL)?;
+        driver.prepare()?;
+        let links = Links(driver.clone());
+        let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
+        let pause = Pause::new(c"pageshare", driver.clone())?;
+        let files = vfs::Registration::new(module, driver.clone())?;
+        let device = Device::new(module, c"pageshare", driver.clone(), &GROUPS);
+        let device = KBox::pin_init(device, GFP_KERNEL)?;
+
+        pr_info!("domain {}\n", driver.own());
+        Ok(Self {
+            _device: device,
+            _files: files,
+            _pause: pause,
+            _watch: watch,
+            _links: links,
+        })
+    }
+}

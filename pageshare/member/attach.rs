@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Trees are attached, for the first time or again.
+
+use super::{
+    note,
+    Local,
+    Owner,
+    Phase,
+    State, //
+};
+use crate::{
+    area::{
+        format::Digest,
+        wire::{
+            Label,
+            Message,
+            Reason,
+            Uuid,
+            VERSION, //
+        }, //
+    },
+    failure::Failure,
+    link::Link, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        lock::{
+            mutex::MutexBackend,
+            Guard, //
+        },
+        Arc, //
+    },
+    time::Instant, //
+};
+
+/// What the owner has said of a tree.
+#[derive(Clone, Copy)]
+pub(super) struct Attached {
+    pub(super) tree: u32,
+    pub(super) area: Uuid,
+    pub(super) digest: Digest,
+}
+
+/// What came of asking for one.
+pub(super) type Answered = Result<Attached>;
+
+/// What a reason comes to, for programs.
+pub(super) fn error(reason: Reason) -> Error {
+    match reason {
+        Reason::NoArea | Reason::NoTree => ENOENT,
+        Reason::Limit => Failure::Quota.into(),
+        Reason::NoMemory => ENOMEM,
+        Reason::Retired => Failure::Stale.into(),
+        Reason::Other => EIO,
+    }
+}
+
+impl Owner {
+    /// Waits until something changes; the worker looks after the owner meanwhile.
+    pub(super) fn wait(&self, state: &mut Guard<'_, State, MutexBackend>) {
+        if state.waiting == 0 {
+            state.heard = Instant::now();
+        }
+        state.waiting += 1;
+        if let Some(worker) = &*self.worker.lock() {
+            worker.kick();
+        }
+        self.changed.wait(state);
+        state.waiting -= 1;
+    }
+
+    /// Returns the link, which is made if there is none.
+    ///
+    /// Context: process context, sleeps until the owner has answered, or for some seconds.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if the owner does not answer, `ENOMEM`, `ENOSPC`, what xenstored says.
+    fn linked(&self) -> Result<Arc<Link<Owner>>> {
+        let mut state = self.state.lock();
+        let mut called = false;
+        loop {
+            match &state.phase {
+                Phase::Up(link) => return Ok(link.clone()),
+                Phase::Calling(_) => self.wait(&mut state),
+                Phase::Down if called => return Err(Failure::NotConnected.into()),
+                Phase::Down => {
+                    drop(state);
+                    self.call()?;
+                    called = true;
+                    state = self.state.lock();
+                }
+            }
+        }
+    }
+
+    /// Calls the owner.
+    fn call(&self) -> Result {
+        let worker = self.worker.lock().clone().ok_or(ENODEV)?;
+        let link = Link::make(self.domain)?;
+        {
+            let mut state = self.state.lock();
+            if !matches!(state.phase, Phase::Down) {
+                return Ok(());
+            }
+            state.heard = Instant::now();
+            state.phase = Phase::Calling(link.clone());
+        }
+        link.set_worker(Some(worker));
+        let hello = Message::Hello {
+            version: VERSION,
+            pages: self.window.slots(),
+        };
+        let text = link.call().encode();
+        let called = link
+            .send(&hello)
+            .map_err(|_| EIO)
+            .and_then(|()| self.meeting.call(self.domain, text.as_str()));
+        if called.is_err() {
+            self.lose();
+        }
+        called
+    }
+
+    /// Asks the owner for a tree, by the message that `ask` makes of the request's number, and waits
+    /// for the answer.
+    fn ask<'a>(&self, ask: impl FnOnce(u32) -> Message<'a>) -> Answered {
+        let link = self.linked()?;
+        let mut state = self.state.lock();
+        while state.asked.is_some() {
+            self.wait(&mut state);
+        }
+        let request = state.last.wrapping_add(1);
+        state.last = request;
+        state.asked = Some((request, None));
+        drop(state);
+
+        if link.send(&ask(request)).is_err() {
+            self.lose();
+        }
+        let mut state = self.state.lock();
+        let answer = loop {
+            match state.asked {
+                Some((_, Some(answer))) => break answer,
+                Some((_, None)) => self.wait(&mut state),
+                None => break Err(Failure::NotConnected.into()),
+            }
+        };
+        state.asked = None;
+        self.changed.notify_all();
+        answer
+    }
+
+    /// Attaches a tree by name. Returns what stands for it here, its area's UUID and its digest.
+    ///
+    /// Context: process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no such area or tree, or we may not attach; `EDQUOT` if there are too
+    /// many; `ENOTCONN` if the owner does not answer; `ENOMEM`, `ENOSPC`, what xenstored says.
+    pub(super) fn attach(&self, area: Label, tree: Label) -> Result<(u32, Attached)> {
+        let attached = self.ask(|request| Message::Attach {
+            request,
+            area,
+            tree,
+        })?;
+        let (local, spare) = self.state.lock().add(&attached)?;
+        if let Some(tree) = spare {
+            self.send(&Message::Detach { tree });
+        }
+        Ok((local, attached))
+    }
+
+    /// Returns the number that the owner has for a tree, which is attached again if need be.
+    ///
+    /// Context: process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Owner::attach`].
+    pub(super) fn remote(&self, local: u32) -> Result<u32> {
+        let mut state = self.state.lock();
+        let (area, digest) = loop {
+            let tree = state.tree(local)?;
+            match (tree.remote, tree.attaching) {
+                (Some(remote), _) => return Ok(remote),
+                (None, true) => self.wait(&mut state),
+                (None, false) => {
+                    tree.attaching = true;
+                    break (tree.area, tree.digest);
+                }
+            }
+        };
+        drop(state);
+        let attached = self.ask(|request| Message::Again {
+            request,
+            area: Uuid(area),
+            digest: &digest,
+        });
+        let mut state = self.state.lock();
+        let tree = state.tree(local)?;
+        tree.attaching = false;
+        self.changed.notify_all();
+        let attached = attached?;
+        if attached.digest != digest {
+            return Err(Failure::Stale.into());
+        }
+        tree.remote = Some(attached.tree);
+        Ok(attached.tree)
+    }
+
+    /// A mount of a tree is gone.
+    ///
+    /// Context: process context, sleeps; nobody reads it by this mount.
+    pub(super) fn detach(&self, local: u32) {
+        let mut closing = KVec::new();
+        {
+            let mut state = self.state.lock();
+            let State { cache, trees, .. } = &mut *state;
+            let Some(Some(tree)) = trees.get_mut(local as usize) else {
+                return;
+            };
+            tree.users -= 1;
+            if tree.users > 0 {
+                return;
+            }
+            cache.retire(local, |slot| note(&mut closing, slot));
+        }
+        self.unmap(&closing);
+        let remote = {
+            let mut state = self.state.lock();
+            let place = state.trees.get_mut(local as usize);
+            // Somebody may have mounted it again meanwhile.
+            let unused = place.and_then(|place| place.take_if(|tree| tree.users == 0));
+            unused.and_then(|tree| tree.remote)
+        };
+        if let Some(tree) = remote {
+            self.send(&Message::Detach { tree });
+        }
+    }
+}
+
+impl State {
+    /// Returns a tree that is mounted.
+    fn tree(&mut self, local: u32) -> Result<&mut Local> {
+        let tree = self.trees.get_mut(local as usize).and_then(Option::as_mut);
+        tree.ok_or(Failure::Stale.into())
+    }
+
+    /// Takes note of a tree that is attached. Returns what stands for it, and which number of the
+    /// owner's is not needed, if it was attached before.
+    fn add(&mut self, attached: &Attached) -> Result<(u32, Option<u32>)> {
+        let same = |tree: &Option<Local>| {
+            let same =
+                |tree: &Local| tree.digest == attached.digest && tree.area == attached.area.0;
+            tree.as_ref().is_some_and(same)
+        };
+        if let Some(at) = self.trees.iter().position(same) {
+            if let Some(Some(tree)) = self.trees.get_mut(at) {
+                tree.users += 1;
+                let spare = tree.remote.is_some().then_some(attached.tree);
+                tree.remote.get_or_insert(attached.tree);
+                return Ok((at as u32, spare));
+            }
+        }
+        let local = Some(Local {
+            area: attached.area.0,
+            digest: attached.digest,
+            remote: Some(attached.tree),
+            users: 1,
+            attaching: false,
+        });
+        match self.trees.iter().position(Option::is_none) {
+            Some(at) => {
+                if let Some(place) = self.trees.get_mut(at) {
+                    *place = local;
+                }
+                Ok((at as u32, None))
+            }
+            None => {
+                self.trees.push(local, GFP_KERNEL)?;
+                Ok((self.trees.len() as u32 - 1, None))
+            }
+        }
+    }
+
+    /// The owner has answered an attachment.
+    pub(super) fn answer(&mut self, request: u32, answered: Answered) -> bool {
+        match &mut self.asked {
+            Some((asked, answer @ None)) if *asked == request => {
+                *answer = Some(answered);
+                true
+            }
+            _ => false,
+        }
+    }
+}

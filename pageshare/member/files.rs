@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A tree as a file system.
+
+use super::{
+    blocks::Blocks,
+    held::Frame, //
+};
+use crate::{
+    area::{
+        format::{
+            Inode,
+            BLOCK,
+            DIGEST,
+            ROOT,
+            TARGET_MAX, //
+        },
+        names::Source,
+        tree::{
+            Fault,
+            Name,
+            Run,
+            Tree, //
+        },
+        wire::Label, //
+    },
+    driver::Driver,
+    failure::Failure,
+    linux::work::Worker,
+    vfs::{
+        Attributes,
+        FileSystem,
+        Mount,
+        Request,
+        Seek,
+        Statfs, //
+    },
+    xen::domain::{
+        self,
+        DomId,
+        Kind, //
+    }, //
+};
+use kernel::{
+    iov::IovIterDest,
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::Arc, //
+};
+
+/// Sectors of 512 bytes in a block.
+const SECTORS: u64 = 8;
+
+/// A tree that is mounted.
+pub(crate) struct Files {
+    tree: Tree<Blocks>,
+    mount: Arc<Mount>,
+}
+
+/// What stands for a file, where the file system keeps inodes.
+#[derive(Clone, Copy)]
+pub(crate) struct Node {
+    number: u32,
+    inode: Inode,
+}
+
+/// What a fault of a tree comes to, for programs.
+fn error(fault: Fault<Error>) -> Error {
+    match fault {
+        Fault::Unread(error) => error,
+        Fault::Flaw(_) => Failure::Unclean.into(),
+    }
+}
+
+/// The number of the domain that a mount option names; dom0 if there is none.
+fn owner(option: Option<&[u8]>) -> Result<DomId> {
+    let Some(text) = option else {
+        return DomId::new(0).ok_or(EINVAL);
+    };
+    let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
+    text.parse().ok().and_then(DomId::new).ok_or(EINVAL)
+}
+
+/// The digest that a mount option names.
+fn digest(option: &[u8]) -> Result<[u8; DIGEST]> {
+    let mut digest = [0; DIGEST];
+    let text = core::str::from_utf8(option).map_err(|_| EINVAL)?;
+    if text.len() != 2 * DIGEST || !text.is_ascii() {
+        return Err(EINVAL);
+    }
+    for (at, byte) in (0..).step_by(2).zip(&mut digest) {
+        let digits = text.get(at..at + 2).ok_or(EINVAL)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| EINVAL)?;
+    }
+    Ok(digest)
+}
+
+impl Files {
+    fn blocks(&self) -> &Blocks {
+        self.tree.blocks()
+    }
+
+    /// Calls `data` with each stretch of a file from `at` on, `len` bytes long together: with a
+    /// block, the offset in it, how many bytes, and how many blocks follow it in the file; or, in a
+    /// hole, without. It returns whether to go on.
+    fn stretches(
+        &self,
+        node: &Node,
+        at: u64,
+        len: u64,
+        mut data: impl FnMut(Option<(u32, u32)>, usize, usize) -> Result<bool>,
+    ) -> Result {
+        let end = at.saturating_add(len).min(node.inode.size);
+        let mut at = at;
+        while at < end {
+            let first = at / BLOCK as u64;
+            let run = self.tree.map(&node.inode, first).map_err(error)?;
+            let run = run.ok_or(Failure::Unclean)?;
+            let run_end = end.min((first + run.count()) * BLOCK as u64);
+            while at < run_end {
+                let offset = (at % BLOCK as u64) as usize;
+                let step = (BLOCK - offset).min((run_end - at) as usize);
+                let index = (at / BLOCK as u64 - first) as u32;
+                let block = match run {
+                    Run::Hole(_) => None,
+                    Run::Data { start, count } => Some((start + index, count - index - 1)),
+                };
+                if !data(block, offset, step)? {
+                    return Ok(());
+                }
+                at += step as u64;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FileSystem for Files {
+    const NAME: &'static CStr = c"pageshare";
+    const MAGIC: usize = u32::from_le_bytes(*b"PgSh") as usize;
+    const OPTIONS: &'static [&'static CStr] = &[c"owner", c"digest"];
+
+    type State = Worker<Driver>;
+    type Node = Node;
+    type Frame<'a> = Frame<'a>;
+
+    fn attach(driver: &Worker<Driver>, request: &Request<'_>) -> Result<Arc<Self>> {
+        let source = request.source().and_then(Source::parse);
+        let Some(source) = source else {
+            request.error(fmt!("the source is <area> or <area>/<tree>"));
+            return Err(EINVAL);
+        };
+        let domain = owner(request.option(c"owner")).inspect_err(|_| {
+            request.error(fmt!("owner is the number of a domain"));
+        })?;
+        let wanted = request.option(c"digest").map(digest).transpose();
+        let wanted = wanted.inspect_err(|_| {
+            request.error(fmt!("digest is 64 hexadecimal digits"));
+        })?;
+        let area = Label::new(source.area).ok_or(EINVAL)?;
+        let name = match source.tree {
+            Some(tree) => Label::new(tree).ok_or(EINVAL)?,
+            None => Label::NONE,
+        };
+        let owner = driver.owner(domain).inspect_err(|_| {
+            request.error(fmt!("domain {domain} cannot be the owner"));
+        })?;
+        let (tree, attached) = owner.attach(area, name).inspect_err(|&why| {
+            if why == ENOENT {
+                request.error(fmt!("domain {domain} has no such area for this domain"));
+            } else if why == Failure::NotConnected.into() {
+                request.error(fmt!("domain {domain} does not answer"));
+            }
+        })?;
+        // From here on it is detached when it is dropped.
+        let blocks = Blocks::new(owner, tree, attached.digest);
+        if wanted.is_some_and(|wanted| wanted != attached.digest) {
+            request.error(fmt!("the tree has another digest"));
+            return Err(Failure::Stale.into());
+        }
+        let tree = Tree::open(blocks).map_err(error)?;
+        let mount = Arc::pin_init(Mount::new(), GFP_KERNEL)?;
+        tree.blocks().owner().add_mount(mount.clone())?;
+        Ok(Arc::new(Self { tree, mount }, GFP_KERNEL)?)
+    }
+
+    fn mount(&self) -> &Mount {
+        &self.mount
+    }
+
+    fn uuid(&self) -> [u8; 16] {
+        let mut uuid = [0; 16];
+        let digest = self.blocks().digest().iter();
+        uuid.iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = *from);
+        uuid
+    }
+
+    fn root(&self) -> u64 {
+        ROOT.into()
+    }
+
+    fn statfs(&self) -> Statfs {
+        let superblock = self.tree.superblock();
+        Statfs {
+            blocks: superblock.referenced(),
+            files: superblock.layout().counts().inodes.into(),
+        }
+    }
+
+    fn show_options(&self, out: &SeqFile) {
+        seq_print!(out, ",owner={}", self.blocks().owner().domain());
+    }
+
+    fn inode(&self, number: u64) -> Result<Option<(Attributes, Node)>> {
+        let Ok(number) = u32::try_from(number) else {
+            return Ok(None);
+        };
+        let Some(inode) = self.tree.inode(number).map_err(error)? else {
+            return Ok(None);
+        };
+        let digest = self.blocks().digest().first_chunk();
+        let attributes = Attributes {
+            mode: inode.mode,
+            uid: inode.uid,
+            gid: inode.gid,
+            links: inode.links,
+            size: inode.size,
+            sectors: inode.blocks.saturating_mul(SECTORS),
+            modified: (inode.modified.seconds, inode.modified.nanoseconds),
+            device: (inode.first, inode.count),
+            generation: digest.map_or(0, |first| u32::from_le_bytes(*first)),
+        };
+        Ok(Some((attributes, Node { number, inode })))
+    }
+
+    fn lookup(&self, directory: &Node, name: &[u8]) -> Result<Option<u64>> {
+        let found = self
+            .tree
+            .lookup(directory.number, &directory.inode, name)
+            .map_err(error)?;
+        Ok(found.map(|(number, _)| number.into()))
+    }
+
+    fn read_directory(
+        &self,
+        directory: &Node,
+        from: u64,
+        emit: &mut dyn FnMut(&[u8], u64, u8) -> bool,
+    ) -> Result {
+        let mut name = Name::new();
+        for at in from.. {
+            let entry = self.tree.read_directory(&directory.inode, at, &mut name);
+            let Some(entry) = entry.map_err(error)? else {
+                break;
+            };
+            if !emit(name.bytes(), entry.inode.into(), entry.kind.number()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn parent(&self, directory: &Node) -> Result<u64> {
+        let (number, _) = self.tree.parent(&directory.inode).map_err(error)?;
+        Ok(number.into())
+    }
+
+    fn target(&self, link: &Node, to: &mut [u8; TARGET_MAX]) -> Result<usize> {
+        let len = self.tree.target(&link.inode, to).map_err(error)?;
+        len.ok_or(EINVAL)
+    }
+
+    fn xattr(&self, node: &Node, name: &[u8], to: &mut [u8]) -> Result<Option<usize>> {
+        let value = self.tree.find_xattr(&node.inode, name).map_err(error)?;
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let len = value.len() as usize;
+        if let Some(to) = to.get_mut(..len) {
+            self.tree.text(value, to).map_err(error)?;
+        }
+        Ok(Some(len))
+    }
+
+    fn xattrs(&self, node: &Node, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
+        let mut name = Name::new();
+        for at in 0..node.inode.xattrs {
+            let found = self.tree.xattr(&node.inode, at, &mut name);
+            if found.map_err(error)?.is_some() {
+                each(name.bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, file: &Node, at: u64, to: &mut IovIterDest<'_>) -> Result {
+        let len = to.len() as u64;
+        self.stretches(file, at, len, |block, offset, step| {
+            let copied = match block {
+                Some((block, left)) => {
+                    let ahead = self.blocks().ahead(block, left)?;
+                    let held = self.blocks().hold(block, ahead)?;
+                    held.view()?.copy_out(offset, step, to)
+                }
+                None => to.copy_to_iter([0; BLOCK].get(..step).unwrap_or_default()),
+            };
+            Ok(copied == step)
+        })
+    }
+
+    fn seek(&self, file: &Node, at: u64, to: Seek) -> Result<Option<u64>> {
+        let mut at = at;
+        while at < file.inode.size {
+            let first = at / BLOCK as u64;
+            let run = self.tree.map(&file.inode, first).map_err(error)?;
+            let run = run.ok_or(Failure::Unclean)?;
+            let here = match to {
+                Seek::Data => matches!(run, Run::Data { .. }),
+                Seek::Hole => matches!(run, Run::Hole(_)),
+            };
+            if here {
+                return Ok(Some(at));
+            }
+            at = (first + run.count()) * BLOCK as u64;
+        }
+        Ok(None)
+    }
+
+    fn fill(&self, file: &Node, index: u64, page: &mut [u8]) -> Result {
+        let at = index * BLOCK as u64;
+        self.stretches(file, at, BLOCK as u64, |block, offset, step| {
+            // A page is a block: there is one stretch.
+            if let (Some((block, left)), 0) = (block, offset) {
+                let ahead = self.blocks().ahead(block, left)?;
+                self.blocks().copy(block, ahead, page)?;
+            }
+            Ok(step > 0)
+        })
+    }
+
+    fn has_frames(&self) -> bool {
+        domain::kind() != Some(Kind::Pv)
+    }
+
+    fn frame(&self, file: &Node, index: u64) -> Result<Option<Frame<'_>>> {
+        let run = self.tree.map(&file.inode, index).map_err(error)?;
+        let Some(Run::Data { start, count }) = run else {
+            return Ok(None);
+        };
+        let ahead = self.blocks().ahead(start, count - 1)?;
+        Ok(self.blocks().hold(start, ahead)?.frame(&self.mount))
+    }
+
+    fn frame_at_hand(&self, file: &Node, index: u64) -> Option<Frame<'_>> {
+        let Ok(Some(Run::Data { start, .. })) = self.tree.map(&file.inode, index) else {
+            return None;
+        };
+        let held = self.blocks().at_hand(start)?;
+        held.frame(&self.mount)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.blocks().owner().remove_mount(&self.mount);
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A block that is mapped, and stays so while it is used.
+
+use super::Owner;
+use crate::{
+    vfs::Mount,
+    window::{
+        Shown,
+        View, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// A block that is used.
+pub(crate) struct Held<'a> {
+    owner: &'a Owner,
+    slot: u32,
+    /// [`None`] only while it is dropped, or if a [`Frame`] has it.
+    view: Option<View<'a>>,
+}
+
+impl<'a> Held<'a> {
+    /// The block in a slot that the cache has pinned for us.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if nothing is mapped there.
+    pub(super) fn new(owner: &'a Owner, slot: u32) -> Result<Self> {
+        let held = Self {
+            owner,
+            slot,
+            view: owner.window.view(slot),
+        };
+        if held.view.is_none() {
+            return Err(EIO);
+        }
+        Ok(held)
+    }
+
+    /// Its bytes.
+    pub(super) fn view(&self) -> Result<&View<'a>> {
+        self.view.as_ref().ok_or(EIO)
+    }
+}
+
+/// A block that programs may have mapped.
+pub(crate) type Frame<'a> = Shown<'a, Held<'a>>;
+
+impl<'a> Held<'a> {
+    /// Returns the block's frame, to be shown to programs by way of `mount`. [`None`] if this domain
+    /// cannot show any.
+    pub(super) fn frame(mut self, mount: &Arc<Mount>) -> Option<Frame<'a>> {
+        let view = self.view.take()?;
+        view.frame(mount, self)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Before it may be unmapped.
+        self.view = None;
+        let close = self.owner.state.lock().cache.unpin(self.slot);
+        if close {
+            self.owner.unmap(&[self.slot]);
+        }
+    }
+}

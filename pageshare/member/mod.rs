@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What this domain reads of others' areas.
+//!
+//! ```text
+//!   vfs ──▶ files ──▶ area::tree ──▶ blocks ──▶ Owner ──▶ window ──▶ hypervisor
+//!                                                 │
+//!                                                 └──▶ link ──▶ the owner's domain
+//! ```
+
+mod attach;
+mod blocks;
+mod fetch;
+mod files;
+mod held;
+mod worker;
+
+pub(crate) use files::Files;
+
+use crate::{
+    area::{
+        cache::{
+            Cache,
+            Key,
+            Request,
+            Slot, //
+        },
+        format::Digest,
+        wire::{
+            Message,
+            RefList,
+            RunList, //
+        }, //
+    },
+    failure::Failure,
+    link::{
+        Link,
+        Lost, //
+    },
+    linux::{
+        random,
+        work::Worker, //
+    },
+    vfs::Mount,
+    window::Window,
+    xen::{
+        domain::DomId,
+        meeting::Meeting, //
+    }, //
+};
+use attach::Answered;
+use kernel::{
+    new_condvar,
+    new_mutex,
+    pr_warn_once,
+    prelude::*,
+    sync::{
+        Arc,
+        CondVar,
+        Mutex, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+/// How many requests for blocks may be under way.
+const REQUESTS: usize = 16;
+
+/// What the owner has answered to a request for blocks.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Nothing yet.
+    None,
+    /// These grants.
+    Granted(RefList),
+    /// That it does not grant anything.
+    Refused,
+    /// It never will: the link is over, and the request with it.
+    Lost,
+}
+
+/// A tree of the owner that is mounted here. Its index stands for it in the cache.
+struct Local {
+    area: [u8; 16],
+    digest: Digest,
+    /// The number that the owner has for it, if it is attached.
+    remote: Option<u32>,
+    /// How often it is mounted.
+    users: u32,
+    /// Somebody attaches it again.
+    attaching: bool,
+}
+
+/// How the link stands.
+enum Phase {
+    /// There is none.
+    Down,
+    /// The owner has not answered.
+    Calling(Arc<Link<Owner>>),
+    Up(Arc<Link<Owner>>),
+}
+
+/// What changes.
+struct State {
+    phase: Phase,
+    cache: Cache<KVVec<Slot>, KVec<Request>>,
+    /// What the owner has answered to each request, and which one of that number it was.
+    answers: KVec<(u32, Answer)>,
+    /// The attachment that is asked for, and what the owner has answered.
+    asked: Option<(u32, Option<Answered>)>,
+    /// The number of the last one.
+    last: u32,
+    trees: KVec<Option<Local>>,
+    /// What the owner wanted back, and has no answer to yet.
+    withdrawals: KVec<u32>,
+    /// How many wait for the owner.
+    waiting: u32,
+    /// When the owner has last said something, or was first waited for.
+    heard: Instant<Monotonic>,
+}
+
+/// The owner of areas that are mounted here.
+#[pin_data]
+pub(crate) struct Owner {
+    domain: DomId,
+    meeting: Arc<Meeting>,
+    #[pin]
+    window: Window,
+    #[pin]
+    state: Mutex<State>,
+    /// Something has changed that somebody may wait for.
+    #[pin]
+    changed: CondVar,
+    /// Itself, for its links.
+    #[pin]
+    worker: Mutex<Option<Arc<Worker<Owner>>>>,
+}
+
+impl Owner {
+    /// Nothing of the areas of `domain` is mounted. Up to `most` pages may be mapped.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(
+        meeting: Arc<Meeting>,
+        domain: DomId,
+        most: u32,
+    ) -> Result<Arc<Worker<Self>>> {
+        let slots = KVVec::from_elem(Slot::default(), most as usize, GFP_KERNEL)?;
+        let requests = KVec::from_elem(Request::new(), REQUESTS, GFP_KERNEL)?;
+        let mut answers = KVec::with_capacity(REQUESTS, GFP_KERNEL)?;
+        for _ in 0..REQUESTS {
+            answers.push((0, Answer::None), GFP_KERNEL)?;
+        }
+        let state = State {
+            phase: Phase::Down,
+            cache: Cache::new(slots, requests, random::number()),
+            answers,
+            asked: None,
+            last: 0,
+            trees: KVec::new(),
+            withdrawals: KVec::new(),
+            waiting: 0,
+            heard: Instant::now(),
+        };
+        let owner = Arc::pin_init(
+            Worker::new(
+                c"pageshare-owner",
+                try_pin_init!(Self {
+                    domain,
+                    meeting,
+                    window <- Window::new(*domain, most),
+                    state <- new_mutex!(state),
+                    changed <- new_condvar!(),
+                    worker <- new_mutex!(None),
+                }? Error),
+            ),
+            GFP_KERNEL,
+        )?;
+        *owner.worker.lock() = Some(owner.clone());
+        Ok(owner)
+    }
+
+    /// The domain.
+    pub(crate) fn domain(&self) -> DomId {
+        self.domain
+    }
+
+    /// Takes note of where a tree of the owner is mounted.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn add_mount(&self, mount: Arc<Mount>) -> Result {
+        self.window.add_mount(mount)
+    }
+
+    /// A tree is not mounted there any more.
+    fn remove_mount(&self, mount: &Arc<Mount>) {
+        self.window.remove_mount(mount);
+    }
+
+    /// Unmaps everything and ends the link. What is mounted is attached again when it is read.
+    ///
+    /// Context: process context, may sleep; nobody reads.
+    pub(crate) fn close(&self) {
+        let mut closing = KVec::new();
+        let link = {
+            let mut state = self.state.lock();
+            let State { cache, trees, .. } = &mut *state;
+            for tree in 0..trees.len() as u32 {
+                cache.retire(tree, |slot| note(&mut closing, slot));
+            }
+            state.lose()
+        };
+        if let Some(link) = link {
+            // Who does not hear it will notice.
+            let _ = link.send(&Message::Goodbye);
+            link.set_worker(None);
+        }
+        self.unmap(&closing);
+        self.changed.notify_all();
+    }
+
+    /// Ends the circle that the worker is in.
+    pub(crate) fn forget_worker(&self) {
+        let worker = self.worker.lock().take();
+        drop(worker);
+    }
+
+    /// Unmaps slots that the cache has closed, and tells the owner.
+    ///
+    /// Context: process context, may sleep; not under the state's lock.
+    fn unmap(&self, slots: &[u32]) {
+        if slots.is_empty() {
+            return;
+        }
+        let mut back = Releases::new();
+        self.window.unmap(slots, |slot, empty| {
+            // What could not be unmapped stays closed: its slot is not used again.
+            if !empty {
+                return;
+            }
+            let key = self.state.lock().cache.closed(slot);
+            if let Some(key) = key {
+                back.add(self, key);
+            }
+        });
+        back.send(self);
+        self.settle();
+        self.changed.notify_all();
+    }
+
+    /// Answers what the owner wanted back, if nothing is left of it.
+    fn settle(&self) {
+        let (link, requests) = {
+            let mut state = self.state.lock();
+            if state.withdrawals.is_empty() || !state.cache.is_settled() {
+                return;
+            }
+            (state.link(), core::mem::take(&mut state.withdrawals))
+        };
+        for &request in &requests {
+            let sent = link
+                .as_ref()
+                .map(|link| link.send(&Message::Withdrawn { request }));
+            if let Some(Err(Lost)) = sent {
+                self.lose();
+            }
+        }
+    }
+
+    /// The link is over.
+    ///
+    /// Context: process context, may sleep.
+    fn lose(&self) {
+        let link = self.state.lock().lose();
+        if let Some(link) = link {
+            link.set_worker(None);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Sends a message, if there is a link.
+    fn send(&self, message: &Message<'_>) {
+        let link = self.state.lock().link();
+        if let Some(link) = link {
+            if link.send(message).is_err() {
+                self.lose();
+            }
+        }
+    }
+}
+
+impl State {
+    /// The link, if it is up.
+    fn link(&self) -> Option<Arc<Link<Owner>>> {
+        match &self.phase {
+            Phase::Up(link) => Some(link.clone()),
+            _ => None,
+        }
+    }
+
+    /// The link is over: nothing comes any more. Returns it.
+    fn lose(&mut self) -> Option<Arc<Link<Owner>>> {
+        self.cache.lost();
+        for (_, answer) in self.answers.iter_mut() {
+            *answer = Answer::Lost;
+        }
+        if let Some((_, answer @ None)) = &mut self.asked {
+            *answer = Some(Err(Failure::NotConnected.into()));
+        }
+        for tree in self.trees.iter_mut().flatten() {
+            tree.remote = None;
+        }
+        self.withdrawals.clear();
+        match core::mem::replace(&mut self.phase, Phase::Down) {
+            Phase::Down => None,
+            Phase::Calling(link) | Phase::Up(link) => Some(link),
+        }
+    }
+
+    /// The number that the owner has for a tree.
+    fn remote(&self, tree: u32) -> Option<u32> {
+        self.trees.get(tree as usize)?.as_ref()?.remote
+    }
+}
+
+/// Takes note of a slot that is to be unmapped. With no memory for that it stays closed, and its
+/// page mapped, until the window goes.
+fn note(closing: &mut KVec<u32>, slot: u32) {
+    if closing.push(slot, GFP_KERNEL).is_err() {
+        pr_warn_once!("no memory to unmap a page\n");
+    }
+}
+
+/// Blocks that the owner is to be told of as released, those of one tree together.
+struct Releases {
+    tree: u32,
+    list: RunList,
+}
+
+impl Releases {
+    fn new() -> Self {
+        Self {
+            tree: 0,
+            list: RunList::new(),
+        }
+    }
+
+    /// Adds a block; sends those before, if there is no room for it with them.
+    fn add(&mut self, owner: &Owner, key: Key) {
+        if self.tree != key.tree {
+            self.send(owner);
+            self.tree = key.tree;
+        }
+        if !self.list.push(key.block) {
+            self.send(owner);
+            self.list.push(key.block);
+        }
+    }
+
+    /// Sends them.
+    fn send(&mut self, owner: &Owner) {
+        let list = core::mem::take(&mut self.list);
+        let remote = owner.state.lock().remote(self.tree);
+        if let (Some(tree), Some(runs)) = (remote, list.runs()) {
+            owner.send(&Message::Release { tree, runs });
+        }
+    }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the worker of an owner does: it takes messages, and looks after the owner while somebody
+//! waits for it.
+
+use super::{
+    attach::{
+        self,
+        Attached, //
+    },
+    note,
+    Answer,
+    Local,
+    Owner,
+    Phase,
+    State, //
+};
+use crate::{
+    area::{
+        wire::{
+            Message,
+            RefList,
+            Runs,
+            MESSAGE_MAX,
+            VERSION, //
+        }, //
+    },
+    link::{
+        Letter,
+        Link,
+        Lost, //
+    },
+    linux::work::Task, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{
+        Instant,
+        Msecs, //
+    }, //
+};
+
+/// How often the worker looks whether the owner is still there, while somebody waits.
+const LOOK_MS: Msecs = 250;
+
+/// How long an owner may take to answer a call, in milliseconds.
+const CALL_MS: i64 = 5_000;
+
+/// How long an owner may say nothing that somebody waits for, in milliseconds.
+const PATIENCE_MS: i64 = 15_000;
+
+/// As many messages are taken at once; then others have their turn.
+const BUDGET: usize = 64;
+
+impl Owner {
+    /// The link, whether it is up or not.
+    fn any_link(&self) -> Option<Arc<Link<Owner>>> {
+        match &self.state.lock().phase {
+            Phase::Down => None,
+            Phase::Calling(link) | Phase::Up(link) => Some(link.clone()),
+        }
+    }
+
+    /// Takes messages. Returns whether there may be more.
+    fn receive(&self, link: &Link<Owner>) -> Result<bool, Lost> {
+        let mut letter: Letter = [0; MESSAGE_MAX];
+        for _ in 0..BUDGET {
+            let Some(message) = link.receive(&mut letter)? else {
+                return Ok(false);
+            };
+            self.state.lock().heard = Instant::now();
+            self.handle(message)?;
+        }
+        Ok(true)
+    }
+
+    fn handle(&self, message: Message<'_>) -> Result<(), Lost> {
+        match message {
+            Message::Hello { version, .. } => self.greeted(version),
+            Message::Attached {
+                request,
+                tree,
+                area,
+                digest,
+                ..
+            } => self.answered(
+                request,
+                Ok(Attached {
+                    tree,
+                    area,
+                    digest: *digest,
+                }),
+            ),
+            Message::Refused { request, reason } => {
+                if self.answered(request, Err(attach::error(reason))).is_err() {
+                    return self.told(request, Answer::Refused);
+                }
+                Ok(())
+            }
+            Message::Granted { request, refs } => {
+                let mut list = RefList::new();
+                for reference in refs.iter() {
+                    list.push(reference);
+                }
+                self.told(request, Answer::Granted(list))
+            }
+            Message::Withdraw {
+                tree,
+                request,
+                runs,
+            } => self.withdraw(tree, request, runs),
+            Message::Retire { tree } => self.retire(tree),
+            Message::Replaced { .. } => Ok(()),
+            // What members say, or that the link is over.
+            _ => Err(Lost),
+        }
+    }
+
+    /// The owner is there.
+    fn greeted(&self, version: u32) -> Result<(), Lost> {
+        if version != VERSION {
+            return Err(Lost);
+        }
+        let mut state = self.state.lock();
+        if let Phase::Calling(link) = &state.phase {
+            state.phase = Phase::Up(link.clone());
+            drop(state);
+            self.meeting.withdraw(self.domain);
+            self.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// The owner has answered who wants to attach.
+    fn answered(&self, request: u32, answered: attach::Answered) -> Result<(), Lost> {
+        let known = self.state.lock().answer(request, answered);
+        self.changed.notify_all();
+        known.then_some(()).ok_or(Lost)
+    }
+
+    /// The owner has answered a request for blocks.
+    fn told(&self, request: u32, answer: Answer) -> Result<(), Lost> {
+        let mut state = self.state.lock();
+        match state.answers.get_mut(request as usize) {
+            Some((_, place @ Answer::None)) => *place = answer,
+            _ => return Err(Lost),
+        }
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// The owner wants blocks back.
+    fn withdraw(&self, remote: u32, request: u32, runs: Runs<'_>) -> Result<(), Lost> {
+        let mut closing = KVec::new();
+        {
+            let mut state = self.state.lock();
+            let tree = state.local(remote).ok_or(Lost)?;
+            let pushed = state.withdrawals.push(request, GFP_KERNEL);
+            pushed.map_err(|_| Lost)?;
+            let close = |slot| note(&mut closing, slot);
+            state.cache.withdraw(tree, runs, close);
+        }
+        self.unmap(&closing);
+        self.settle();
+        Ok(())
+    }
+
+    /// The owner wants all of a tree back.
+    fn retire(&self, remote: u32) -> Result<(), Lost> {
+        let mut closing = KVec::new();
+        {
+            let mut state = self.state.lock();
+            let tree = state.local(remote).ok_or(Lost)?;
+            state.cache.retire(tree, |slot| note(&mut closing, slot));
+        }
+        self.unmap(&closing);
+        Ok(())
+    }
+
+    /// Looks whether the owner is still there. Returns when to look again.
+    fn look(&self, link: &Link<Owner>) -> Option<Msecs> {
+        let state = self.state.lock();
+        let silent = state.heard.elapsed().as_millis();
+        let (calling, waited) = (matches!(state.phase, Phase::Calling(_)), state.waiting > 0);
+        drop(state);
+        let gone = match calling {
+            true => silent > CALL_MS,
+            false => !link.is_up() || (waited && silent > PATIENCE_MS),
+        };
+        if gone {
+            if calling {
+                self.meeting.withdraw(self.domain);
+            }
+            self.lose();
+            return None;
+        }
+        (calling || waited).then_some(LOOK_MS)
+    }
+}
+
+impl State {
+    /// Returns what stands here for a tree of the owner.
+    fn local(&self, remote: u32) -> Option<u32> {
+        let is = |tree: &Option<Local>| {
+            let tree = tree.as_ref();
+            tree.is_some_and(|tree| tree.remote == Some(remote))
+        };
+        let at = self.trees.iter().position(is)?;
+        u32::try_from(at).ok()
+    }
+}
+
+impl Task for Owner {
+    fn step(&self) -> Option<Msecs> {
+        let link = self.any_link()?;
+        let more = self.receive(&link).and_then(|more| {
+            link.flush()?;
+            Ok(more)
+        });
+        match more {
+            Ok(true) => Some(0),
+            Ok(false) => self.look(&link),
+            Err(Lost) => {
+                self.lose();
+                None
+            }
+        }
+    }
+}

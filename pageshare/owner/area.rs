@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An area: pages, each content once, and the trees that are made of them.
+
+use super::{
+    loaded::{
+        Loaded,
+        Source, //
+    },
+    trust::Rules, //
+};
+use crate::{
+    area::{
+        format::Digest,
+        store::{
+            Gone,
+            Grant,
+            Page,
+            Store,
+            Totals,
+            Violation,
+            Want, //
+        },
+        wire::{
+            Label,
+            Uuid, //
+        }, //
+    },
+    linux::random,
+    xen::domain::DomId,
+    Frame, //
+};
+use kernel::{
+    new_condvar,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        CondVar,
+        Mutex, //
+    }, //
+};
+
+/// The most pages, and the most grants, that an area may have: 64 GiB of content.
+const MOST: u32 = 1 << 24;
+
+/// What changes of an area.
+struct Inner {
+    store: Store<KVVec<Page>, KVVec<Grant>>,
+    /// The memory of each page that has some.
+    frames: KVVec<Option<Frame>>,
+    trees: KVec<Arc<Loaded>>,
+    generation: u64,
+    /// How often trees are mounted.
+    attached: u64,
+}
+
+/// An area.
+#[pin_data]
+pub(super) struct Area {
+    name: Label,
+    uuid: Uuid,
+    /// How many pages and grants it may have.
+    limits: [u32; 2],
+    #[pin]
+    inner: Mutex<Inner>,
+    /// A page has got its content, or not.
+    #[pin]
+    filled: CondVar,
+    #[pin]
+    rules: Rules,
+}
+
+/// Returns as many defaults, in memory that the tables of the core can have.
+fn table<T: Default + Clone>(count: u32) -> Result<KVVec<T>> {
+    Ok(KVVec::from_elem(T::default(), count as usize, GFP_KERNEL)?)
+}
+
+impl Area {
+    /// Returns an area without trees that may have so many `pages` and `grants`.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if that is none or too many, `ENOMEM`.
+    pub(super) fn new(name: Label, uuid: Uuid, pages: u32, grants: u32) -> Result<Arc<Self>> {
+        if !(1..=MOST).contains(&pages) || !(1..=MOST).contains(&grants) {
+            return Err(ERANGE);
+        }
+        let mut frames = KVVec::with_capacity(pages as usize, GFP_KERNEL)?;
+        for _ in 0..pages {
+            frames.push(None, GFP_KERNEL)?;
+        }
+        let inner = Inner {
+            store: Store::new(table(pages)?, table(grants)?, random::number()),
+            frames,
+            trees: KVec::new(),
+            generation: 0,
+            attached: 0,
+        };
+        Arc::pin_init(
+            pin_init!(Self {
+                name,
+                uuid,
+                limits: [pages, grants],
+                inner <- new_mutex!(inner),
+                filled <- new_condvar!(),
+                rules <- Rules::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    pub(super) fn name(&self) -> &Label {
+        &self.name
+    }
+
+    pub(super) fn uuid(&self) -> &Uuid {
+        &self.uuid
+    }
+
+    /// How many pages and grants it may have.
+    pub(super) fn limits(&self) -> [u32; 2] {
+        self.limits
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        *self.inner.lock().store.totals()
+    }
+
+    /// How many trees there are.
+    pub(super) fn trees(&self) -> usize {
+        self.inner.lock().trees.len()
+    }
+
+    /// How often trees are mounted.
+    pub(super) fn attached(&self) -> u64 {
+        self.inner.lock().attached
+    }
+
+    /// Counts a mount, or one less.
+    pub(super) fn count(&self, more: bool) {
+        let mut inner = self.inner.lock();
+        inner.attached = match more {
+            true => inner.attached + 1,
+            false => inner.attached.saturating_sub(1),
+        };
+    }
+
+    /// Whether a domain may attach.
+    pub(super) fn allows(&self, domain: DomId) -> bool {
+        self.rules.allow(domain)
+    }
+
+    /// Sets who may attach.
+    pub(super) fn allow(&self, text: &str) -> Result {
+        self.rules.replace(text)
+    }
+
+    /// Who may attach, one rule a line.
+    pub(super) fn rules(&self) -> Result<KVec<u8>> {
+        self.rules.text()
+    }
+
+    /// Returns the tree of that name; the only one for no name.
+    pub(super) fn tree(&self, name: &Label) -> Option<Arc<Loaded>> {
+        let inner = self.inner.lock();
+        match (*name == Label::NONE, inner.trees.as_slice()) {
+            (true, [only]) => Some(only.clone()),
+            (true, _) => None,
+            (false, trees) => trees.iter().find(|tree| tree.name() == name).cloned(),
+        }
+    }
+
+    /// Returns the tree with that digest.
+    pub(super) fn with_digest(&self, digest: &Digest) -> Option<Arc<Loaded>> {
+        let inner = self.inner.lock();
+        let mut trees = inner.trees.iter();
+        trees.find(|tree| tree.digest() == digest).cloned()
+    }
+
+    /// Returns the tree behind that of a name, the first one for no name.
+    pub(super) fn next(&self, name: &Label) -> Option<Arc<Loaded>> {
+        let inner = self.inner.lock();
+        let at = match *name == Label::NONE {
+            true => 0,
+            false => 1 + inner.trees.iter().position(|tree| tree.name() == name)?,
+        };
+        inner.trees.get(at).cloned()
+    }
+
+    /// Adds a tree, in the place of that of the same name.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_ADD` in the header for programs.
+    pub(super) fn load(self: &Arc<Self>, name: Label, source: Source) -> Result<Arc<Loaded>> {
+        let mut pages = KVVec::with_capacity(source.blocks() as usize, GFP_KERNEL)?;
+        let added = source.digests(|digest| {
+            let page = self.inner.lock().store.add(digest).ok_or(ENOSPC)?;
+            Ok(pages.push(page, GFP_KERNEL)?)
+        });
+        if let Err(error) = added {
+            self.forget(&pages);
+            return Err(error);
+        }
+        let generation = {
+            let mut inner = self.inner.lock();
+            inner.generation += 1;
+            inner.generation
+        };
+        let tree = Loaded::new(self.clone(), name, generation, source, pages)?;
+        let before = {
+            let mut inner = self.inner.lock();
+            let same = inner.trees.iter_mut().find(|other| *other.name() == name);
+            match same {
+                Some(same) => Some(core::mem::replace(same, tree.clone())),
+                None => {
+                    inner.trees.push(tree.clone(), GFP_KERNEL)?;
+                    None
+                }
+            }
+        };
+        // Not under the lock, which is taken when it goes.
+        drop(before);
+        Ok(tree)
+    }
+
+    /// Removes the tree of that name.
+    pub(super) fn unload(&self, name: &Label) -> Result {
+        let removed = {
+            let mut inner = self.inner.lock();
+            let at = inner.trees.iter().position(|tree| tree.name() == name);
+            inner.trees.remove(at.ok_or(ENOENT)?).map_err(|_| ENOENT)?
+        };
+        // As above.
+        drop(removed);
+        Ok(())
+    }
+
+    /// Removes all trees.
+    pub(super) fn clear(&self) {
+        let trees = core::mem::take(&mut self.inner.lock().trees);
+        drop(trees);
+    }
+
+    /// A tree that had these pages is gone.
+    pub(super) fn forget(&self, pages: &[u32]) {
+        for &page in pages {
+            let over = self.inner.lock().remove(page);
+            drop(over);
+        }
+    }
+
+    /// Lets a member, which is the domain `domain`, read a page, for one more block. `fill` reads
+    /// the content, if nobody has. Returns the grant's reference; [`None`] if it is not to be had.
+    ///
+    /// Context: process context, sleeps.
+    pub(super) fn grant(
+        &self,
+        (member, domain): (u32, DomId),
+        page: u32,
+        fill: impl Fn(&Digest) -> Result<Frame>,
+    ) -> Option<u32> {
+        let mut inner = self.inner.lock();
+        loop {
+            match inner.store.want(member, page) {
+                Want::Has(reference) => return Some(reference),
+                Want::Never => return None,
+                Want::Wait => self.filled.wait(&mut inner),
+                Want::Grant => return inner.grant(member, domain, page),
+                Want::Fill => {
+                    let digest = *inner.store.digest(page)?;
+                    drop(inner);
+                    let frame = fill(&digest);
+                    inner = self.inner.lock();
+                    let success = inner.filled(page, frame.ok());
+                    self.filled.notify_all();
+                    if !success {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A member does not read a page any more, for one block.
+    pub(super) fn release(&self, member: u32, page: u32) -> Result<(), Violation> {
+        let mut inner = self.inner.lock();
+        let gone = inner.store.release(member, page)?;
+        let over = inner.end(page, gone);
+        drop(inner);
+        drop(over);
+        Ok(())
+    }
+
+    /// A member is gone.
+    pub(super) fn leave(&self, member: u32) {
+        let mut inner = self.inner.lock();
+        let Inner { store, frames, .. } = &mut *inner;
+        store.leave(member, |page, gone| end(frames, page, gone, &mut None));
+    }
+}
+
+impl Inner {
+    /// A tree has a block less of a page. Returns its memory if that is over.
+    fn remove(&mut self, page: u32) -> Option<Frame> {
+        match self.store.remove(page) {
+            true => self.frames.get_mut(page as usize)?.take(),
+            false => None,
+        }
+    }
+
+    /// A page has got its content, or has not. Returns whether it is there.
+    fn filled(&mut self, page: u32, frame: Option<Frame>) -> bool {
+        let success = frame.is_some();
+        if let Some(place) = self.frames.get_mut(page as usize) {
+            *place = frame;
+        }
+        let over = self.store.filled(page, success);
+        if over {
+            if let Some(place) = self.frames.get_mut(page as usize) {
+                *place = None;
+            }
+        }
+        success && !over
+    }
+
+    /// Grants a page that is there.
+    fn grant(&mut self, member: u32, domain: DomId, page: u32) -> Option<u32> {
+        let frame = self.frames.get_mut(page as usize)?.as_mut()?;
+        let reference = frame.grant(domain).ok()?;
+        if self.store.granted(member, page, reference) {
+            return Some(reference);
+        }
+        frame.end(reference);
+        None
+    }
+
+    /// Ends what is over. Returns the page's memory if that is.
+    fn end(&mut self, page: u32, gone: Gone) -> Option<Frame> {
+        let mut over = None;
+        end(&mut self.frames, page, gone, &mut over);
+        over
+    }
+}
+
+/// Ends what is over of a page.
+fn end(frames: &mut [Option<Frame>], page: u32, gone: Gone, over: &mut Option<Frame>) {
+    let Some(place) = frames.get_mut(page as usize) else {
+        return;
+    };
+    if let (Some(frame), Some(reference)) = (place.as_mut(), gone.reference) {
+        frame.end(reference);
+    }
+    if gone.page {
+        *over = place.take();
+    }
+}

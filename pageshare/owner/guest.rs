@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A member, as its owner sees it: what it asks for, and what it has.
+
+use super::{
+    loaded::{
+        Attachment,
+        Loaded, //
+    },
+    Areas, //
+};
+use crate::{
+    area::{
+        rendezvous::Rendezvous,
+        wire::{
+            Message,
+            Reason,
+            RefList,
+            Runs,
+            MESSAGE_MAX,
+            VERSION, //
+        }, //
+    },
+    link::{
+        Letter,
+        Link,
+        Lost, //
+    },
+    linux::work::{
+        Task,
+        Worker, //
+    },
+    xen::domain::DomId, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::Msecs, //
+};
+
+/// How often it is looked whether the member is still there.
+const LOOK_MS: Msecs = 500;
+
+/// As many messages are taken at once; then others have their turn.
+const BUDGET: usize = 64;
+
+/// How many trees a member may have mounted at once.
+const MOST_TREES: usize = 64;
+
+/// A member.
+#[pin_data]
+pub(crate) struct Guest {
+    areas: Arc<Areas>,
+    /// What stands for it in areas: another number each time.
+    number: u32,
+    link: Arc<Link<Guest>>,
+    /// It is to end.
+    ending: Atomic<bool>,
+    over: Atomic<bool>,
+    /// What it has mounted, by the number that it was given for that.
+    #[pin]
+    trees: Mutex<KVec<Option<Attachment>>>,
+}
+
+impl Guest {
+    /// Answers the call of the domain `member`, which is to be known as `number`.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Link::answer`].
+    pub(crate) fn answer(
+        areas: Arc<Areas>,
+        number: u32,
+        member: DomId,
+        call: Rendezvous,
+    ) -> Result<Arc<Worker<Self>>> {
+        let link = Link::answer(member, call)?;
+        let kept = link.clone();
+        let guest = Arc::pin_init(
+            Worker::new(
+                c"pageshare-guest",
+                pin_init!(Self {
+                    areas,
+                    number,
+                    link: kept,
+                    ending: Atomic::new(false),
+                    over: Atomic::new(false),
+                    trees <- new_mutex!(KVec::new()),
+                }),
+            ),
+            GFP_KERNEL,
+        )?;
+        link.set_worker(Some(guest.clone()));
+        guest.kick();
+        Ok(guest)
+    }
+
+    /// The domain.
+    pub(crate) fn domain(&self) -> DomId {
+        self.link.domain()
+    }
+
+    /// Whether that is how it has called.
+    pub(crate) fn is_call(&self, call: &Rendezvous) -> bool {
+        self.link.call() == call
+    }
+
+    /// Whether it is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
+    /// Has the worker end the link, soon: it may be granting something just now.
+    pub(crate) fn dismiss(&self) {
+        self.ending.store(true, Relaxed);
+    }
+
+    /// Ends the link. What the member has mapped stays until it unmaps it.
+    ///
+    /// Context: process context, may sleep; the worker, or while it does not run.
+    pub(crate) fn end(&self) {
+        if self.over.xchg(true, Relaxed) {
+            return;
+        }
+        // Who does not hear it will notice.
+        let _ = self.link.send(&Message::Goodbye);
+        let trees = core::mem::take(&mut *self.trees.lock());
+        for attachment in trees.iter().flatten() {
+            attachment.tree().area().leave(self.number);
+        }
+        drop(trees);
+        self.link.set_worker(None);
+    }
+
+    /// Takes messages. Returns whether there may be more.
+    fn receive(&self) -> Result<bool, Lost> {
+        let mut letter: Letter = [0; MESSAGE_MAX];
+        for _ in 0..BUDGET {
+            let Some(message) = self.link.receive(&mut letter)? else {
+                return Ok(false);
+            };
+            self.handle(message)?;
+        }
+        Ok(true)
+    }
+
+    fn handle(&self, message: Message<'_>) -> Result<(), Lost> {
+        match message {
+            Message::Hello { version, .. } if version != VERSION => Err(Lost),
+            Message::Hello { pages, .. } => self.link.send(&Message::Hello {
+                version: VERSION,
+                pages,
+            }),
+            Message::Attach {
+                request,
+                area,
+                tree,
+            } => self.attach(request, self.areas.named(self.domain(), &area, &tree)),
+            Message::Again {
+                request,
+                area,
+                digest,
+            } => self.attach(request, self.areas.same(self.domain(), &area, digest)),
+            Message::Fetch {
+                tree,
+                request,
+                runs,
+            } => self.fetch(tree, request, runs),
+            Message::Release { tree, runs } => self.release(tree, runs),
+            Message::Detach { tree } => self.detach(tree),
+            Message::Goodbye => Err(Lost),
+            // What owners say, or what nobody has asked for.
+            _ => Err(Lost),
+        }
+    }
+
+    /// Answers who wants to attach to a tree.
+    fn attach(&self, request: u32, found: Result<Arc<Loaded>, Reason>) -> Result<(), Lost> {
+        let attached = found.and_then(|tree| {
+            let number = self.take_number()?;
+            Ok((number, tree))
+        });
+        let (number, tree) = match attached {
+            Ok(attached) => attached,
+            Err(reason) => return self.link.send(&Message::Refused { request, reason }),
+        };
+        if let Some(place) = self.trees.lock().get_mut(number) {
+            *place = Some(Attachment::new(tree.clone()));
+        }
+        self.link.send(&Message::Attached {
+            request,
+            tree: number as u32,
+            generation: tree.generation(),
+            area: *tree.area().uuid(),
+            digest: tree.digest(),
+        })
+    }
+
+    /// Returns a number for a tree that is not in use.
+    fn take_number(&self) -> Result<usize, Reason> {
+        let mut trees = self.trees.lock();
+        if let Some(free) = trees.iter().position(Option::is_none) {
+            return Ok(free);
+        }
+        if trees.len() == MOST_TREES {
+            return Err(Reason::Limit);
+        }
+        let pushed = trees.push(None, GFP_KERNEL);
+        pushed.map_err(|_| Reason::NoMemory)?;
+        Ok(trees.len() - 1)
+    }
+
+    /// Returns the tree that a number was given for.
+    fn tree(&self, number: u32) -> Result<Arc<Loaded>, Lost> {
+        let trees = self.trees.lock();
+        let attachment = trees.get(number as usize).and_then(Option::as_ref);
+        Ok(attachment.ok_or(Lost)?.tree().clone())
+    }
+
+    fn fetch(&self, number: u32, request: u32, runs: Runs<'_>) -> Result<(), Lost> {
+        let tree = self.tree(number)?;
+        let mut list = RefList::new();
+        for block in runs.blocks() {
+            list.push(tree.grant(self.number, self.domain(), block));
+        }
+        let refs = list.refs().ok_or(Lost)?;
+        self.link.send(&Message::Granted { request, refs })
+    }
+
+    fn release(&self, number: u32, runs: Runs<'_>) -> Result<(), Lost> {
+        let tree = self.tree(number)?;
+        let mut blocks = runs.blocks();
+        blocks.try_for_each(|block| tree.release(self.number, block).map_err(|_| Lost))
+    }
+
+    fn detach(&self, number: u32) -> Result<(), Lost> {
+        let attachment = {
+            let mut trees = self.trees.lock();
+            let place = trees.get_mut(number as usize).ok_or(Lost)?;
+            place.take().ok_or(Lost)?
+        };
+        // Not under the lock: it may be the last that keeps the tree.
+        drop(attachment);
+        Ok(())
+    }
+}
+
+impl Task for Guest {
+    fn step(&self) -> Option<Msecs> {
+        if self.is_over() {
+            return None;
+        }
+        let more = self.receive().and_then(|more| {
+            self.link.flush()?;
+            Ok(more)
+        });
+        match more {
+            _ if self.ending.load(Relaxed) => {
+                self.end();
+                None
+            }
+            Ok(true) => Some(0),
+            Ok(false) if self.link.is_up() => Some(LOOK_MS),
+            _ => {
+                self.end();
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The areas that this domain keeps for others.
+
+mod area;
+mod guest;
+mod loaded;
+mod requests;
+mod trust;
+
+pub(crate) use guest::Guest;
+
+use crate::area::wire::{
+    Label,
+    Reason,
+    Uuid, //
+};
+use area::Area;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+use loaded::Loaded;
+
+/// All areas.
+#[pin_data]
+pub(crate) struct Areas {
+    #[pin]
+    list: Mutex<KVec<Arc<Area>>>,
+}
+
+impl Areas {
+    /// None yet.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            list <- new_mutex!(KVec::new()),
+        })
+    }
+
+    /// Returns the area of that name.
+    fn find(&self, name: &Label) -> Option<Arc<Area>> {
+        let list = self.list.lock();
+        list.iter().find(|area| area.name() == name).cloned()
+    }
+
+    /// Returns the area with that UUID.
+    fn find_uuid(&self, uuid: &Uuid) -> Option<Arc<Area>> {
+        let list = self.list.lock();
+        list.iter().find(|area| area.uuid() == uuid).cloned()
+    }
+
+    /// Returns the area behind that of a name, the first one for no name.
+    fn next(&self, name: &Label) -> Option<Arc<Area>> {
+        let list = self.list.lock();
+        let at = match *name == Label::NONE {
+            true => 0,
+            false => 1 + list.iter().position(|area| area.name() == name)?,
+        };
+        list.get(at).cloned()
+    }
+
+    /// Adds an area.
+    fn add(&self, area: Arc<Area>) -> Result {
+        let mut list = self.list.lock();
+        let taken = |other: &Arc<Area>| other.name() == area.name() || other.uuid() == area.uuid();
+        if list.iter().any(taken) {
+            return Err(EEXIST);
+        }
+        Ok(list.push(area, GFP_KERNEL)?)
+    }
+
+    /// Removes an area that nobody has mounted.
+    fn remove(&self, name: &Label) -> Result {
+        let removed = {
+            let mut list = self.list.lock();
+            let at = list.iter().position(|area| area.name() == name);
+            let at = at.ok_or(ENOENT)?;
+            if list.get(at).is_some_and(|area| area.attached() > 0) {
+                return Err(EBUSY);
+            }
+            list.remove(at).map_err(|_| ENOENT)?
+        };
+        // Not under the lock: all of its memory is freed.
+        removed.clear();
+        Ok(())
+    }
+
+    /// Ends all areas.
+    ///
+    /// Context: process context; no member is there any more.
+    pub(crate) fn clear(&self) {
+        let areas = core::mem::take(&mut *self.list.lock());
+        areas.iter().for_each(|area| area.clear());
+    }
+
+    /// Returns the tree that a member asks for by name, if it may attach.
+    fn named(
+        &self,
+        member: crate::xen::domain::DomId,
+        area: &Label,
+        tree: &Label,
+    ) -> Result<Arc<Loaded>, Reason> {
+        let area = self.find(area).filter(|area| area.allows(member));
+        area.ok_or(Reason::NoArea)?.tree(tree).ok_or(Reason::NoTree)
+    }
+
+    /// Returns the tree that a member has read before, if it may attach.
+    fn same(
+        &self,
+        member: crate::xen::domain::DomId,
+        area: &Uuid,
+        digest: &[u8; 32],
+    ) -> Result<Arc<Loaded>, Reason> {
+        let area = self.find_uuid(area).filter(|area| area.allows(member));
+        let area = area.ok_or(Reason::NoArea)?;
+        area.with_digest(digest).ok_or(Reason::NoTree)
+    }
+}

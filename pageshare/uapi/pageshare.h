@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * What programs can ask /dev/pageshare for: to keep areas of pages that other
+ * domains may read. See docs/pageshare.md; the command pageshare does all of
+ * it.
+ *
+ * Every argument begins with the version of its layout. What is named reserved
+ * is zero, in both directions. The layouts are the same for 32-bit and 64-bit
+ * programs. Names are up to 63 letters, digits, '.', '_' and '-', with zeroes
+ * behind them; a letter or a digit comes first.
+ *
+ * All calls fail with
+ *   EFAULT  the argument cannot be read or written,
+ *   EINVAL  its version is unknown, something reserved is not zero, or a name
+ *           is none,
+ *   EPERM   the file is open for reading only, and the call changes something,
+ *   ENOTTY  there is no such call.
+ */
+#ifndef _PAGESHARE_H
+#define _PAGESHARE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* The version of all layouts here. */
+#define PAGESHARE_VERSION	1
+
+#define PAGESHARE_IOC_MAGIC	0xBE
+
+/* Bytes of a name, with at least one zero behind it. */
+#define PAGESHARE_NAME		64
+
+/**
+ * struct pageshare_area - argument of PAGESHARE_CREATE, PAGESHARE_NEXT_AREA
+ * @version: in: PAGESHARE_VERSION
+ * @pages: in, CREATE: how many pages of different content the area may have;
+ *	out, NEXT
+ * @name: in, CREATE: its name; NEXT: of the area before, or zeroes; out
+ * @uuid: in, CREATE: its UUID; out
+ * @grants: in, CREATE: how many pages all members together may have mapped;
+ *	out, NEXT
+ * @trees: out: how many trees it has
+ * @referenced: out: blocks of all trees, equal ones counted each time
+ * @unique: out: pages of different content
+ * @filled: out: pages that have memory
+ * @granted: out: pages that members have mapped, one counted for each of them
+ * @attached: out: how often a tree is mounted
+ * @reserved: zero
+ */
+struct pageshare_area {
+	__u32 version;
+	__u32 pages;
+	__u8 name[PAGESHARE_NAME];
+	__u8 uuid[16];
+	__u32 grants;
+	__u32 trees;
+	__u64 referenced;
+	__u64 unique;
+	__u64 filled;
+	__u64 granted;
+	__u64 attached;
+	__u64 reserved[4];
+};
+
+/**
+ * struct pageshare_tree - argument of PAGESHARE_ADD, PAGESHARE_NEXT_TREE
+ * @version: in: PAGESHARE_VERSION
+ * @file: in, ADD: a file with the tree's blocks, one after the other, open for
+ *	reading. It is read whenever a block is asked for that has no memory
+ * @area: in: the area's name
+ * @name: in, ADD: the tree's name; NEXT: of the tree before, or zeroes; out
+ * @digest: out: SHA-256 of the tree's first block
+ * @generation: out: how often trees of that name were added
+ * @blocks: out: how many blocks it has
+ * @attached: out: how often it is mounted
+ * @reserved: zero
+ */
+struct pageshare_tree {
+	__u32 version;
+	__u32 file;
+	__u8 area[PAGESHARE_NAME];
+	__u8 name[PAGESHARE_NAME];
+	__u8 digest[32];
+	__u64 generation;
+	__u64 blocks;
+	__u64 attached;
+	__u64 reserved[4];
+};
+
+/**
+ * struct pageshare_rules - argument of PAGESHARE_ALLOW, PAGESHARE_RULES
+ * @version: in: PAGESHARE_VERSION
+ * @bytes: in: how long the text is, or how much room there is for it; out,
+ *	RULES: how long it is
+ * @area: in: the area's name
+ * @text: in: where the text is, or is to be put: one rule a line, such as
+ *	"allow 5", "deny uuid ..." or "allow *", of which the first that fits
+ *	decides; without one nobody may attach
+ * @reserved: zero
+ */
+struct pageshare_rules {
+	__u32 version;
+	__u32 bytes;
+	__u8 area[PAGESHARE_NAME];
+	__u64 text;
+	__u64 reserved[4];
+};
+
+/**
+ * struct pageshare_remove - argument of PAGESHARE_REMOVE
+ * @version: in: PAGESHARE_VERSION
+ * @reserved0: zero
+ * @area: in: the area's name
+ * @tree: in: the tree's name; zeroes for the whole area
+ * @reserved: zero
+ */
+struct pageshare_remove {
+	__u32 version;
+	__u32 reserved0;
+	__u8 area[PAGESHARE_NAME];
+	__u8 tree[PAGESHARE_NAME];
+	__u64 reserved[4];
+};
+
+/*
+ * Creates an area without trees, to which nobody may attach.
+ *   EEXIST  there is an area of that name or UUID,
+ *   ERANGE  pages or grants are 0 or too many,
+ *   ENOMEM  there is no memory to keep account of so many.
+ */
+#define PAGESHARE_CREATE \
+	_IOW(PAGESHARE_IOC_MAGIC, 0x20, struct pageshare_area)
+
+/*
+ * The area after that with the name, in no particular order but always the
+ * same.
+ *   ENOENT  that was the last one, or there is none of that name.
+ */
+#define PAGESHARE_NEXT_AREA \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x21, struct pageshare_area)
+
+/*
+ * Adds a tree to an area. If it has one of that name, the new one takes its
+ * place; who has mounted the old one goes on reading that.
+ *   ENOENT  there is no such area,
+ *   EBADF   the file is not open for reading,
+ *   EBADMSG what is in it is no tree,
+ *   ENOSPC  the area may not have so many pages,
+ *   ENOMEM  there is no memory to keep account of it.
+ * and whatever the file says when it is read.
+ */
+#define PAGESHARE_ADD \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x22, struct pageshare_tree)
+
+/*
+ * The tree of an area after that with the name.
+ *   ENOENT  that was the last one, or there is none of that name.
+ */
+#define PAGESHARE_NEXT_TREE \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x23, struct pageshare_tree)
+
+/*
+ * Says who may attach to an area from now on.
+ *   ENOENT  there is no such area,
+ *   EINVAL  a line is no rule; then nothing changes,
+ *   E2BIG   more than 4 KiB of rules.
+ */
+#define PAGESHARE_ALLOW \
+	_IOW(PAGESHARE_IOC_MAGIC, 0x24, struct pageshare_rules)
+
+/*
+ * Tells who may attach.
+ *   ENOENT  there is no such area,
+ *   ENOSPC  there is not enough room for the text.
+ */
+#define PAGESHARE_RULES \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x25, struct pageshare_rules)
+
+/*
+ * Removes a tree, so that nobody can mount it any more; who has goes on reading
+ * it. Or a whole area.
+ *   ENOENT  there is no such area or tree,
+ *   EBUSY   a tree of the area is mounted.
+ */
+#define PAGESHARE_REMOVE \
+	_IOW(PAGESHARE_IOC_MAGIC, 0x26, struct pageshare_remove)
+
+#endif /* _PAGESHARE_H */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What pageshare/uapi/pageshare.h promises for good, whatever compiles it. */
+#include <stddef.h>
+
+#include "pageshare.h"
+
+#define SIZE(type, size) \
+	_Static_assert(sizeof(struct pageshare_##type) == (size), #type)
+#define AT(type, field, offset) \
+	_Static_assert(offsetof(struct pageshare_##type, field) == (offset), \
+		       #type "." #field)
+#define NUMBER(call, number) \
+	_Static_assert(PAGESHARE_##call == (number), #call)
+
+SIZE(area, 168);
+AT(area, version, 0);
+AT(area, pages, 4);
+AT(area, name, 8);
+AT(area, uuid, 72);
+AT(area, grants, 88);
+AT(area, trees, 92);
+AT(area, referenced, 96);
+AT(area, unique, 104);
+AT(area, filled, 112);
+AT(area, granted, 120);
+AT(area, attached, 128);
+AT(area, reserved, 136);
+
+SIZE(tree, 224);
+AT(tree, version, 0);
+AT(tree, file, 4);
+AT(tree, area, 8);
+AT(tree, name, 72);
+AT(tree, digest, 136);
+AT(tree, generation, 168);
+AT(tree, blocks, 176);
+AT(tree, attached, 184);
+AT(tree, reserved, 192);
+
+SIZE(rules, 112);
+AT(rules, version, 0);
+AT(rules, bytes, 4);
+AT(rules, area, 8);
+AT(rules, text, 72);
+AT(rules, reserved, 80);
+
+SIZE(remove, 168);
+AT(remove, version, 0);
+AT(remove, reserved0, 4);
+AT(remove, area, 8);
+AT(remove, tree, 72);
+AT(remove, reserved, 136);
+
+NUMBER(CREATE, 0x40a8be20u);
+NUMBER(NEXT_AREA, 0xc0a8be21u);
+NUMBER(ADD, 0xc0e0be22u);
+NUMBER(NEXT_TREE, 0xc0e0be23u);
+NUMBER(ALLOW, 0x4070be24u);
+NUMBER(RULES, 0xc070be25u);
+NUMBER(REMOVE, 0x40a8be26u);
