@@ -2,6 +2,8 @@
 
 //! The command `pageshare`.
 
+mod areas;
+mod reading;
 mod stat;
 
 use anyhow::Result;
@@ -19,6 +21,32 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Create an area, without trees, to which nobody may attach.
+    Create(areas::Create),
+    /// Add a directory to an area as a tree, or as a new version of one.
+    Add(areas::Add),
+    /// Say who may attach to an area: the first rule that fits decides. Without rules, tell.
+    Allow {
+        /// The area.
+        area: String,
+        /// Rules, such as "allow 5", "deny uuid 3b5d1a7e-52a4-4e2e-9f0a-6f4be2f0f7ad", "allow *".
+        rules: Vec<String>,
+    },
+    /// Show areas and trees.
+    Ls {
+        /// For scripts: only areas, one a line, sizes in pages, with tabs between.
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Remove a tree, so that nobody can mount it any more, or an area that nobody has mounted.
+    Rm {
+        /// AREA or AREA/TREE.
+        #[arg(value_name = "AREA[/TREE]")]
+        source: String,
+        /// Where trees are kept.
+        #[arg(long, default_value = "/var/lib/pageshare")]
+        state: PathBuf,
+    },
     /// Tell what directories would take as trees of one area; nothing is kept.
     Stat {
         /// A directory, with all that is below it in the same file system.
@@ -39,6 +67,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
+        Command::Create(create) => create.run(),
+        Command::Add(add) => add.run(),
+        Command::Allow { area, rules } => areas::allow(&area, &rules),
+        Command::Ls { raw: false } => areas::list(),
+        Command::Ls { raw: true } => areas::list_raw(),
+        Command::Rm { source, state } => areas::remove(&source, &state),
         Command::Stat { directories } => stat::run(&directories),
     }
 }

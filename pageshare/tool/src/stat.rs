@@ -2,11 +2,11 @@
 
 //! `pageshare stat`: what directories would take as trees of one area.
 
+use crate::reading::read;
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use indicatif::{ProgressBar, ProgressStyle};
 use pageshare::area::format::Digest;
-use pageshare::{Files, Image, What, pack_with, scan};
+use pageshare::{Image, scan};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -34,20 +34,6 @@ pub(super) fn run(directories: &[PathBuf]) -> Result<()> {
     println!("{}", table(&rows));
     println!("{}", sum(&rows));
     Ok(())
-}
-
-/// Reads all files, and shows how far it is.
-fn read(directory: &Path, files: Files) -> Result<Image> {
-    let bytes = files.0.iter().map(|file| match &file.what {
-        What::Regular(content) => content.size(),
-        _ => 0,
-    });
-    let bar = ProgressBar::new(bytes.sum()).with_message(directory.display().to_string());
-    let form = "{msg} {wide_bar} {binary_bytes} of {binary_total_bytes}";
-    bar.set_style(ProgressStyle::with_template(form)?);
-    let image = pack_with(files, |size| bar.inc(size));
-    bar.finish_and_clear();
-    image
 }
 
 fn row(directory: &Path, files: usize, image: &Image, known: &mut HashSet<Digest>) -> Row {

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `/dev/pageshare` can be asked for, as `pageshare/uapi/pageshare.h` has it.
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::ioctl::{Opcode, Setter, Updater, ioctl, opcode};
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+type Result<T> = std::result::Result<T, Errno>;
+
+const VERSION: u32 = 1;
+const MAGIC: u8 = 0xBE;
+
+/// Bytes of a name, with at least one zero behind it.
+pub const NAME: usize = 64;
+
+/// Bytes of rules, at the most.
+pub const RULES_MAX: usize = 4096;
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawArea {
+    version: u32,
+    pages: u32,
+    name: Name,
+    uuid: [u8; 16],
+    grants: u32,
+    trees: u32,
+    referenced: u64,
+    unique: u64,
+    filled: u64,
+    granted: u64,
+    attached: u64,
+    reserved: [u64; 4],
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawTree {
+    version: u32,
+    file: u32,
+    area: Name,
+    name: Name,
+    digest: [u8; 32],
+    generation: u64,
+    blocks: u64,
+    attached: u64,
+    reserved: [u64; 4],
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawRules {
+    version: u32,
+    bytes: u32,
+    area: Name,
+    text: u64,
+    reserved: [u64; 4],
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawRemove {
+    version: u32,
+    reserved0: u32,
+    area: Name,
+    tree: Name,
+    reserved: [u64; 4],
+}
+
+const CREATE: Opcode = opcode::write::<RawArea>(MAGIC, 0x20);
+const NEXT_AREA: Opcode = opcode::read_write::<RawArea>(MAGIC, 0x21);
+const ADD: Opcode = opcode::read_write::<RawTree>(MAGIC, 0x22);
+const NEXT_TREE: Opcode = opcode::read_write::<RawTree>(MAGIC, 0x23);
+const ALLOW: Opcode = opcode::write::<RawRules>(MAGIC, 0x24);
+const RULES: Opcode = opcode::read_write::<RawRules>(MAGIC, 0x25);
+const REMOVE: Opcode = opcode::write::<RawRemove>(MAGIC, 0x26);
+
+/// The name of an area or a tree, or none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Name([u8; NAME]);
+
+impl Default for Name {
+    fn default() -> Self {
+        Self([0; NAME])
+    }
+}
+
+impl Name {
+    /// Returns the name that a text is; [`None`] if it is too long. What else is wrong with it the
+    /// module says.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut name = Self::default();
+        if text.len() >= NAME || text.contains('\0') {
+            return None;
+        }
+        name.0[..text.len()].copy_from_slice(text.as_bytes());
+        Some(name)
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> String {
+        let used = self.0.iter().take_while(|&&byte| byte != 0);
+        used.map(|&byte| char::from(byte)).collect()
+    }
+}
+
+/// What there is of an area.
+#[derive(Clone, Copy)]
+pub struct Area {
+    /// Its name.
+    pub name: Name,
+    /// Its UUID.
+    pub uuid: [u8; 16],
+    /// How many pages of different content it may have.
+    pub pages: u32,
+    /// How many pages all members together may have mapped.
+    pub grants: u32,
+    /// How many trees it has.
+    pub trees: u32,
+    /// Blocks of all trees, equal ones counted each time.
+    pub referenced: u64,
+    /// Pages of different content.
+    pub unique: u64,
+    /// Pages that have memory.
+    pub filled: u64,
+    /// Pages that members have mapped, one counted for each of them.
+    pub granted: u64,
+    /// How often a tree is mounted.
+    pub attached: u64,
+}
+
+/// What there is of a tree.
+#[derive(Clone, Copy)]
+pub struct Tree {
+    /// Its name.
+    pub name: Name,
+    /// SHA-256 of its first block.
+    pub digest: [u8; 32],
+    /// How often trees of that name were added.
+    pub generation: u64,
+    /// How many blocks it has.
+    pub blocks: u64,
+    /// How often it is mounted.
+    pub attached: u64,
+}
+
+impl From<RawTree> for Tree {
+    fn from(raw: RawTree) -> Self {
+        Self {
+            name: raw.name,
+            digest: raw.digest,
+            generation: raw.generation,
+            blocks: raw.blocks,
+            attached: raw.attached,
+        }
+    }
+}
+
+/// The module's device, open.
+pub struct Device(OwnedFd);
+
+impl Device {
+    /// Opens it, to look only, or to change something as well.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the module is not loaded, `EACCES`.
+    pub fn open(change: bool) -> Result<Self> {
+        let flags = match change {
+            true => OFlags::RDWR,
+            false => OFlags::RDONLY,
+        };
+        let path = "/dev/pageshare";
+        rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()).map(Self)
+    }
+
+    /// Creates an area of that name and UUID, with so many pages and grants.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_CREATE` in the header.
+    pub fn create(&self, name: Name, uuid: [u8; 16], pages: u32, grants: u32) -> Result<()> {
+        let area = RawArea {
+            version: VERSION,
+            pages,
+            name,
+            uuid,
+            grants,
+            ..RawArea::default()
+        };
+        // SAFETY: The call reads an argument of this type.
+        unsafe { ioctl(&self.0, Setter::<CREATE, RawArea>::new(area)) }
+    }
+
+    /// Returns the area behind that of a name; the first one for no name.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_NEXT_AREA` in the header, but that the end is [`None`].
+    pub fn next_area(&self, name: Name) -> Result<Option<Area>> {
+        let mut raw = RawArea {
+            version: VERSION,
+            name,
+            ..RawArea::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type.
+        match unsafe { ioctl(&self.0, Updater::<NEXT_AREA, RawArea>::new(&mut raw)) } {
+            Err(Errno::NOENT) => return Ok(None),
+            result => result?,
+        }
+        Ok(Some(Area {
+            name: raw.name,
+            uuid: raw.uuid,
+            pages: raw.pages,
+            grants: raw.grants,
+            trees: raw.trees,
+            referenced: raw.referenced,
+            unique: raw.unique,
+            filled: raw.filled,
+            granted: raw.granted,
+            attached: raw.attached,
+        }))
+    }
+
+    /// Adds the tree whose blocks are in a file.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_ADD` in the header.
+    pub fn add(&self, area: Name, name: Name, file: &File) -> Result<Tree> {
+        let mut raw = RawTree {
+            version: VERSION,
+            file: file.as_raw_fd() as u32,
+            area,
+            name,
+            ..RawTree::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type.
+        unsafe { ioctl(&self.0, Updater::<ADD, RawTree>::new(&mut raw)) }?;
+        Ok(raw.into())
+    }
+
+    /// Returns the tree of an area behind that of a name; the first one for no name.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_NEXT_TREE` in the header, but that the end is [`None`].
+    pub fn next_tree(&self, area: Name, name: Name) -> Result<Option<Tree>> {
+        let mut raw = RawTree {
+            version: VERSION,
+            area,
+            name,
+            ..RawTree::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type.
+        match unsafe { ioctl(&self.0, Updater::<NEXT_TREE, RawTree>::new(&mut raw)) } {
+            Err(Errno::NOENT) => Ok(None),
+            result => result.map(|()| Some(raw.into())),
+        }
+    }
+
+    /// Says who may attach to an area.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_ALLOW` in the header.
+    pub fn allow(&self, area: Name, rules: &str) -> Result<()> {
+        let raw = RawRules {
+            version: VERSION,
+            bytes: u32::try_from(rules.len()).map_err(|_| Errno::TOOBIG)?,
+            area,
+            text: rules.as_ptr().addr() as u64,
+            ..RawRules::default()
+        };
+        // SAFETY: The call reads an argument of this type, and the text, which is as long.
+        unsafe { ioctl(&self.0, Setter::<ALLOW, RawRules>::new(raw)) }
+    }
+
+    /// Returns who may attach to an area.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_RULES` in the header.
+    pub fn rules(&self, area: Name) -> Result<String> {
+        let mut text = vec![0; 2 * RULES_MAX];
+        let mut raw = RawRules {
+            version: VERSION,
+            bytes: text.len() as u32,
+            area,
+            text: text.as_mut_ptr().addr() as u64,
+            ..RawRules::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type, and writes the text, for which
+        // there is as much room as it says.
+        unsafe { ioctl(&self.0, Updater::<RULES, RawRules>::new(&mut raw)) }?;
+        text.truncate(raw.bytes as usize);
+        String::from_utf8(text).map_err(|_| Errno::ILSEQ)
+    }
+
+    /// Removes a tree of an area; the whole area for no name.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_REMOVE` in the header.
+    pub fn remove(&self, area: Name, tree: Name) -> Result<()> {
+        let raw = RawRemove {
+            version: VERSION,
+            area,
+            tree,
+            ..RawRemove::default()
+        };
+        // SAFETY: The call reads an argument of this type.
+        unsafe { ioctl(&self.0, Setter::<REMOVE, RawRemove>::new(raw)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers that the header has, in which the sizes of the arguments are.
+    #[test]
+    fn calls_are_those_of_the_header() {
+        let calls = [CREATE, NEXT_AREA, ADD, NEXT_TREE, ALLOW, RULES, REMOVE];
+        let numbers: [Opcode; 7] = [
+            0x40a8be20,
+            0xc0a8be21,
+            0xc0e0be22,
+            0xc0e0be23,
+            0x4070be24,
+            0xc070be25,
+            0x40a8be26,
+        ];
+        assert_eq!(calls, numbers);
+    }
+
+    #[test]
+    fn names_have_room_for_a_zero() {
+        assert!(Name::new(&"n".repeat(NAME)).is_none());
+        let longest = "n".repeat(NAME - 1);
+        assert_eq!(Name::new(&longest).map(|name| name.text()), Some(longest));
+    }
+}
