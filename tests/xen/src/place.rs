@@ -79,15 +79,20 @@ pub fn cache() -> Result<PathBuf> {
 
 /// The agent, built beside the running program.
 pub fn agent() -> Result<PathBuf> {
+    beside("agent")
+}
+
+/// A program of the clone's, built beside the running one.
+pub fn beside(name: &str) -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let mut beside = program
         .ancestors()
         .skip(1)
         .take(2)
-        .map(|folder| folder.join("agent"));
+        .map(|folder| folder.join(name));
     beside.find(|path| path.is_file()).with_context(|| {
         format!(
-            "no agent beside {}: run `cargo build -p agent`",
+            "no {name} beside {}: run `cargo build --bins`",
             program.display()
         )
     })

@@ -6,6 +6,7 @@ pub mod client;
 mod control;
 pub mod endurance;
 pub mod host;
+pub mod pageshare;
 mod pressure;
 mod sight;
 mod sleep;

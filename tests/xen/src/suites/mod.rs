@@ -5,6 +5,7 @@ mod guests;
 mod host;
 mod kunit;
 mod next;
+mod pageshare;
 mod vsock;
 mod xensock;
 
@@ -68,13 +69,23 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let run = move |suite: &Suite| xensock::run(suite, &sockets, accel);
         suites.push(("xensock", Box::new(run)));
     }
+    let shared = &scenarios::pageshare::SCENARIOS;
+    let shared: Vec<_> = shared
+        .iter()
+        .filter(|one| is_wanted(one.name, filter))
+        .collect();
+    if !shared.is_empty() {
+        let run = move |suite: &Suite| pageshare::run(suite, &shared, accel);
+        suites.push(("pageshare", Box::new(run)));
+    }
     if suites.is_empty() {
         let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
         let names = scenarios::all().map(|scenario| scenario.name);
         let sockets = xensock::chosen(|_| true)
             .into_iter()
             .map(|scenario| scenario.name);
-        let names: Vec<&str> = names.chain(alone).chain(sockets).collect();
+        let shared = scenarios::pageshare::SCENARIOS.iter().map(|one| one.name);
+        let names: Vec<&str> = names.chain(alone).chain(sockets).chain(shared).collect();
         bail!(
             "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, vsock, {}",
             names.join(", ")

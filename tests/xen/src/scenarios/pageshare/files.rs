@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Files are the same where they are read as where they were made.
+
+use super::{End, Ends, MADE, MOUNT};
+use anyhow::{Result, ensure};
+
+/// Makes a directory with files of all kinds.
+pub fn make(end: &End<'_>) -> Result<()> {
+    end.shell(&format!(
+        "cd {MADE}
+         mkdir -p deep/a/b/c/d/e/f empty many
+         dd if=/dev/urandom of=deep/a/random bs=4096 count=300 2>/dev/null
+         head -c 4097 /dev/urandom > odd
+         dd if=/dev/urandom of=sparse bs=4096 count=3 seek=5000 2>/dev/null
+         dd if=/dev/urandom of=sparse bs=4096 count=2 seek=7 conv=notrunc 2>/dev/null
+         cp deep/a/random deep/a/b/c/copy
+         ln odd deep/a/link
+         ln -s a/b/c/copy deep/to-copy
+         ln -s /nowhere nowhere
+         : > nothing
+         mkfifo fifo
+         mknod null c 1 3
+         name=$(printf 'n%.0s' $(seq 255)); echo long > $name
+         for i in $(seq 120); do echo $i > many/$i; done
+         chmod 4751 odd; chmod 700 empty; chown 1234:4321 odd; touch -d '1999-12-31 23:59:59' nothing"
+    ))?;
+    Ok(())
+}
+
+/// What there is in a directory, line by line: kinds, modes, owners, sizes, times, targets, and
+/// checksums.
+fn seen(end: &End<'_>, directory: &str) -> Result<(String, String)> {
+    let facts = end.shell(&format!(
+        "cd {directory}
+         find . ! -type d -exec stat -c '%n %f %u %g %s %Y %h %t %T' {{}} + | sort
+         find . -type l | sort | while read -r link; do echo \"$link: $(readlink $link)\"; done
+         find . -type d -exec stat -c '%n %f %u %g %Y %h' {{}} + | sort"
+    ))?;
+    let sums = end.shell(&format!(
+        "cd {directory}; find . -type f -exec sha256sum {{}} + | sort -k 2"
+    ))?;
+    Ok((facts, sums))
+}
+
+/// Everything that `stat(1)` and a checksum tell, twice: from the owner, and from what is mapped.
+pub fn files(ends: &Ends<'_>) -> Result<()> {
+    make(&ends.owner)?;
+    ends.share("area", "tree", MADE)?;
+    ends.mount("area/tree")?;
+    let (facts, sums) = seen(&ends.owner, MADE)?;
+    for round in ["first", "second"] {
+        let (member_facts, member_sums) = seen(&ends.member, MOUNT)?;
+        same(round, &facts, &member_facts)?;
+        same(round, &sums, &member_sums)?;
+    }
+    let options = ends.member.shell(&format!("grep {MOUNT} /proc/mounts"))?;
+    ensure!(
+        options.contains("area/tree") && options.contains("owner="),
+        "{options}"
+    );
+    ends.member
+        .shell(&format!("df {MOUNT}; ls -f {MOUNT}/many | wc -l"))?;
+    ends.umount()?;
+    ends.wait_until_nothing_is_granted("area")?;
+    // Once more, after it was unmounted.
+    ends.mount("area")?;
+    let (_, member_sums) = seen(&ends.member, MOUNT)?;
+    same("mounted again", &sums, &member_sums)?;
+    ends.umount()
+}
+
+fn same(what: &str, made: &str, read: &str) -> Result<()> {
+    let differ = made
+        .lines()
+        .zip(read.lines())
+        .find(|(made, read)| made != read);
+    let (some, other) = (made.lines().count(), read.lines().count());
+    if let Some((made, read)) = differ {
+        anyhow::bail!("{what}: made {made:?}, read {read:?}");
+    }
+    ensure!(some == other, "{what}: made {some} files, read {other}");
+    Ok(())
+}
+
+/// Programs run from a tree, and map its files.
+pub fn programs(ends: &Ends<'_>) -> Result<()> {
+    let program = "$(readlink -f $(command -v busybox || echo /bed/pageshare))";
+    ends.owner.shell(&format!(
+        "cp {program} {MADE}/program; chmod 755 {MADE}/program"
+    ))?;
+    ends.share("programs", "tree", MADE)?;
+    ends.mount("programs/tree")?;
+    let at = format!("{MOUNT}/program");
+    ends.member.shell(&format!(
+        "for i in 1 2 3; do {at} --help >/dev/null 2>&1 || test $? -lt 126; done
+         cp {at} /tmp/program; cmp {at} /tmp/program; rm /tmp/program"
+    ))?;
+    ends.umount()
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Shared areas: one domain keeps trees of files, others mount them.
+
+mod fate;
+mod files;
+mod refusals;
+mod trees;
+
+use anyhow::{Context, Result, ensure};
+use bed::{Bed, Machine, Program};
+use std::time::{Duration, Instant};
+
+const DOM0: &str = "dom0";
+const LIMIT: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(100);
+
+/// Where trees are made, and where they are kept.
+const MADE: &str = "/tmp/made";
+const STATE: &str = "/tmp/trees";
+/// Where they are mounted.
+const MOUNT: &str = "/tmp/mount";
+
+/// An owner and a member.
+pub type Pair = (&'static str, &'static str);
+
+const ALL: &[Pair] = &[("dom0", "pv1"), ("dom0", "pvh1"), ("pv1", "pvh1")];
+const ONE: &[Pair] = &[("dom0", "pvh1")];
+
+/// A scenario.
+pub struct Scenario {
+    /// Begins with `pageshare_`.
+    pub name: &'static str,
+    /// Between whom it runs.
+    pub pairs: &'static [Pair],
+    run: fn(&Ends<'_>) -> Result<()>,
+}
+
+/// All there are.
+pub const SCENARIOS: [Scenario; 6] = [
+    scenario("pageshare_files", ALL, files::files),
+    scenario("pageshare_programs", ALL, files::programs),
+    scenario("pageshare_refused", ONE, refusals::refused),
+    scenario("pageshare_once", ONE, trees::once),
+    scenario("pageshare_replaced", ONE, trees::replaced),
+    scenario("pageshare_destroyed", &[("pv1", "pvh1")], fate::destroyed),
+];
+
+const fn scenario(
+    name: &'static str,
+    pairs: &'static [Pair],
+    run: fn(&Ends<'_>) -> Result<()>,
+) -> Scenario {
+    Scenario { name, pairs, run }
+}
+
+/// Who keeps trees, and who reads them.
+pub struct Ends<'a> {
+    bed: &'a Bed,
+    owner: End<'a>,
+    member: End<'a>,
+}
+
+/// A domain with the module.
+pub struct End<'a> {
+    machine: Machine<'a>,
+}
+
+/// Runs a scenario between a pair, from where both have just loaded the module.
+pub fn run(bed: &Bed, scenario: &Scenario, owner: &str, member: &str) -> Result<()> {
+    let ends = Ends {
+        bed,
+        owner: End::new(bed, owner)?,
+        member: End::new(bed, member)?,
+    };
+    let done = (scenario.run)(&ends);
+    let left = ends.leave();
+    done.and(left)
+}
+
+impl<'a> End<'a> {
+    fn new(bed: &'a Bed, name: &str) -> Result<Self> {
+        let machine = match name {
+            DOM0 => bed.dom0(),
+            _ => bed.guest(name)?,
+        };
+        if machine.read("/proc/modules").is_err() {
+            ensure!(name != DOM0, "dom0 does not answer");
+            let _ = bed.destroy(name);
+            bed.create(name)?;
+            bed.wait_for_guest(name)?;
+        }
+        let end = Self { machine };
+        if !end.has_module()? {
+            end.machine.insmod("pageshare", &[])?;
+        }
+        end.shell(&format!("mkdir -p {MADE} {STATE} {MOUNT}"))?;
+        Ok(end)
+    }
+
+    fn has_module(&self) -> Result<bool> {
+        let modules = self.machine.read("/proc/modules")?;
+        Ok(modules.lines().any(|line| line.starts_with("pageshare ")))
+    }
+
+    /// Runs a line in the domain's shell; answers what it prints.
+    fn shell(&self, line: &str) -> Result<String> {
+        let line = format!("PATH=$PATH:/bed\n{line}");
+        let program = Program::new(&["sh", "-ec", &line]).limit(LIMIT);
+        Ok(self.machine.exec(&program)?.ok()?.stdout)
+    }
+
+    /// Runs a line that has to fail; answers its complaint.
+    fn refusal(&self, line: &str) -> Result<String> {
+        let line = format!("PATH=$PATH:/bed\n{line}");
+        let output = self.machine.run(&["sh", "-ec", &line])?;
+        ensure!(output.status != 0, "{line}: no error");
+        Ok(output.stderr)
+    }
+}
+
+impl Ends<'_> {
+    fn domid(&self, end: &End<'_>) -> Result<u32> {
+        match end.machine.name() {
+            DOM0 => Ok(0),
+            name => self.bed.domid(name),
+        }
+    }
+
+    /// Creates an area for the member, with a tree of a directory.
+    fn share(&self, area: &str, tree: &str, directory: &str) -> Result<()> {
+        let member = self.domid(&self.member)?;
+        self.owner.shell(&format!(
+            "pageshare create --size 64 --mapped 64 {area}
+             pageshare allow {area} 'allow {member}'
+             pageshare add --state {STATE} {area}/{tree} {directory}"
+        ))?;
+        Ok(())
+    }
+
+    /// Mounts a tree of the owner.
+    fn mount(&self, source: &str) -> Result<()> {
+        let owner = self.domid(&self.owner)?;
+        let mounted = self.member.shell(&format!(
+            "mount -t pageshare -o owner={owner} {source} {MOUNT}"
+        ));
+        mounted.map(drop)
+    }
+
+    fn umount(&self) -> Result<()> {
+        self.member.shell(&format!("umount {MOUNT}")).map(drop)
+    }
+
+    /// A figure of `pageshare ls` about an area, in its raw form.
+    fn area(&self, area: &str, column: usize) -> Result<u64> {
+        let text = self.owner.shell("pageshare ls --raw")?;
+        let line = text
+            .lines()
+            .find(|line| line.split('\t').next() == Some(area));
+        let word = line.and_then(|line| line.split('\t').nth(column));
+        Ok(word
+            .with_context(|| format!("{area} in {text:?}"))?
+            .parse()?)
+    }
+
+    /// Waits until the owner has no page granted any more.
+    fn wait_until_nothing_is_granted(&self, area: &str) -> Result<()> {
+        let start = Instant::now();
+        while self.area(area, GRANTED)? > 0 {
+            ensure!(start.elapsed() < LIMIT, "pages of {area} stay granted");
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing for the next scenario: the module can be unloaded in both domains.
+    fn leave(&self) -> Result<()> {
+        for end in [&self.member, &self.owner] {
+            if end.machine.read("/proc/modules").is_ok() {
+                end.shell(&format!(
+                    "umount {MOUNT} 2>/dev/null || true; rm -rf {MADE} {STATE}"
+                ))?;
+                end.machine.rmmod("pageshare")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Columns of `pageshare ls --raw`, after the name.
+const UNIQUE: usize = 3;
+const FILLED: usize = 4;
+const GRANTED: usize = 5;
+const MOUNTS: usize = 6;

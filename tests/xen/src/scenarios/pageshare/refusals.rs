@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What is not to be had, and what nobody may do.
+
+use super::{Ends, MADE, MOUNT};
+use anyhow::{Result, ensure};
+
+/// Each with a clear error, and nothing changes.
+pub fn refused(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(&format!("echo one > {MADE}/file"))?;
+    ends.share("area", "tree", MADE)?;
+    let (owner, own) = (ends.domid(&ends.owner)?, ends.domid(&ends.member)?);
+    let mount = |options: &str, source: &str| {
+        let line = format!("mount -t pageshare -o {options} {source} {MOUNT}");
+        ends.member.refusal(&line)
+    };
+    let there = format!("owner={owner}");
+    for source in ["nothing", "area/nothing", "other/tree"] {
+        let why = mount(&there, source)?;
+        ensure!(why.contains("No such file"), "{source}: {why}");
+    }
+    for source in ["area/tree/more", "/area", "area//", "-x"] {
+        mount(&there, source)?;
+    }
+    let wrong = "0".repeat(64);
+    for options in [
+        "owner=x".into(),
+        "owner=-1".into(),
+        "owner=40000".into(),
+        format!("owner={own}"),
+        format!("{there},digest=12"),
+        format!("{there},digest={wrong}"),
+        format!("{there},unknown=1"),
+    ] {
+        mount(&options, "area/tree")?;
+    }
+    // Who is not named does not learn that there is an area.
+    ends.owner.shell("pageshare allow area 'deny *'")?;
+    let why = mount(&there, "area/tree")?;
+    ensure!(why.contains("No such file"), "{why}");
+    ends.owner
+        .shell(&format!("pageshare allow area 'allow {own}'"))?;
+    ends.mount("area/tree")?;
+    for line in [
+        "echo two > file",
+        "rm file",
+        "touch new",
+        "chmod 600 file",
+        "mkdir new",
+    ] {
+        let why = ends.member.refusal(&format!("cd {MOUNT}; {line}"))?;
+        ensure!(why.contains("Read-only"), "{line}: {why}");
+    }
+    ends.member
+        .refusal(&format!("mount -o remount,rw {MOUNT} && touch {MOUNT}/new"))?;
+    for (line, says) in [
+        ("pageshare create area", "there is such an area"),
+        ("pageshare create -- -x", "a name is"),
+        ("pageshare add nothing/tree /proc/self", "no such area"),
+        ("pageshare allow area 'permit 5'", "a rule is"),
+        ("pageshare rm area", "is mounted"),
+        ("pageshare rm area/nothing", "there is none"),
+    ] {
+        let why = ends.owner.refusal(line)?;
+        ensure!(why.contains(says), "{line}: {why}");
+    }
+    ends.umount()
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Trees come and go while others are read; what they have in common is there once.
+
+use super::{Ends, FILLED, MADE, MOUNT, MOUNTS, UNIQUE};
+use anyhow::{Result, ensure};
+
+/// Two trees with the same content have its pages once, and none is filled before it is read.
+pub fn once(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(&format!(
+        "mkdir {MADE}/one {MADE}/two
+         dd if=/dev/urandom of={MADE}/one/file bs=4096 count=500 2>/dev/null
+         cp {MADE}/one/file {MADE}/two/other"
+    ))?;
+    ends.share("area", "one", &format!("{MADE}/one"))?;
+    let before = ends.area("area", UNIQUE)?;
+    ends.owner.shell(&format!(
+        "pageshare add --state {} area/two {MADE}/two",
+        super::STATE
+    ))?;
+    let after = ends.area("area", UNIQUE)?;
+    ensure!(
+        before >= 500 && after < before + 20,
+        "{before}, then {after} pages"
+    );
+    ensure!(
+        ends.area("area", FILLED)? == 0,
+        "pages are filled before they are read"
+    );
+    for source in ["area/one", "area/two"] {
+        ends.mount(source)?;
+        ends.member.shell(&format!("cat {MOUNT}/* > /dev/null"))?;
+        let filled = ends.area("area", FILLED)?;
+        ensure!(
+            (500..530).contains(&filled),
+            "{source}: {filled} pages are filled"
+        );
+        ends.umount()?;
+    }
+    Ok(())
+}
+
+/// Who has mounted a tree goes on reading it, whatever becomes of its name.
+pub fn replaced(ends: &Ends<'_>) -> Result<()> {
+    let write = |text: &str| {
+        ends.owner.shell(&format!(
+            "for i in $(seq 200); do echo {text} $i > {MADE}/$i; done"
+        ))
+    };
+    let read = |text: &str, from: u32, to: u32| {
+        ends.member.shell(&format!(
+            "for i in $(seq {from} {to}); do test \"$(cat {MOUNT}/$i)\" = \"{text} $i\"; done"
+        ))
+    };
+    let add = format!("pageshare add --state {} area/tree {MADE}", super::STATE);
+    write("old")?;
+    ends.share("area", "tree", MADE)?;
+    ends.mount("area/tree")?;
+    read("old", 1, 50)?;
+    write("new")?;
+    ends.owner.shell(&add)?;
+    read("old", 40, 150)?;
+    ends.owner
+        .shell(&format!("pageshare rm --state {} area/tree", super::STATE))?;
+    read("old", 1, 200)?;
+    ends.umount()?;
+    ends.wait_until_nothing_is_granted("area")?;
+    ensure!(ends.area("area", UNIQUE)? == 0, "pages are left of no tree");
+    ends.owner.shell(&add)?;
+    ends.mount("area/tree")?;
+    read("new", 1, 200)?;
+    ensure!(ends.area("area", MOUNTS)? == 1, "not one mount");
+    ends.umount()
+}
