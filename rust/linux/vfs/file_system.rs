@@ -179,6 +179,9 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
 
     /// Copies the content of a file's page to `page`, which is zeroes up to then.
     ///
+    /// If it fails, a program that has mapped the page gets `SIGBUS`; so it should be waited for
+    /// what is on its way, but for a fatal signal.
+    ///
     /// Context: the caller holds the page's lock, perhaps that of its memory mappings, too.
     fn fill(&self, file: &Self::Node, index: u64, page: &mut [u8]) -> Result;
 
@@ -188,10 +191,13 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     }
 
     /// Returns the frame that has the content of a file's page, to be read but not executed from
-    /// there by programs that map the file. [`None`] to have it from [`FileSystem::fill`].
+    /// there by programs that map the file; also what the frame has behind the file's end. [`None`]
+    /// to have it from [`FileSystem::fill`].
     ///
     /// It is mapped while the [`Pinned`] object lives. Who wants it back sees to it that nobody
     /// gets it any more, waits until all objects are gone, and then calls [`Mount::unmap`].
+    ///
+    /// Failing is as for [`FileSystem::fill`].
     ///
     /// Context: the caller holds the lock of its memory mappings.
     fn frame(&self, _file: &Self::Node, _index: u64) -> Result<Option<Self::Frame<'_>>> {
