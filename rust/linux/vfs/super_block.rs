@@ -12,7 +12,10 @@ use super::{
 use crate::bindings as xen_bindings;
 use core::{
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::{
+        from_ref,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -197,8 +200,11 @@ pub(super) unsafe extern "C" fn fill<T: FileSystem>(
             to_result(bindings::super_setup_bdi(sb))?;
             (*sb).s_root = root::<T>(sb, fs)?;
         }
-        // INVARIANT: It is there, with its root, until `kill`.
-        fs.mount().set(NonNull::new(sb).ok_or(EINVAL)?);
+        let mount = fs.mount();
+        // SAFETY: The entry is ours, and `mount` belongs to `fs`, which outlives it.
+        unsafe { (*(*sb).s_root).d_fsdata = from_ref(mount).cast_mut().cast() };
+        // INVARIANT: It is there, with its root, until `kill`, which finds the same `Mount`.
+        mount.set(NonNull::new(sb).ok_or(EINVAL)?);
         Ok(0)
     })
 }
@@ -232,9 +238,14 @@ unsafe fn root<T: FileSystem>(
 pub(super) unsafe extern "C" fn kill<T: FileSystem>(sb: *mut bindings::super_block) {
     // SAFETY: By the requirements. It is turned into an `Arc` again below.
     let fs = unsafe { (*sb).s_fs_info.cast::<T>() };
-    // SAFETY: By the requirements.
+    // SAFETY: By the requirements. With a root there is what `fill` has put into it.
     // INVARIANT: Nobody finds it from here on.
-    unsafe { &*fs }.mount().clear(sb);
+    unsafe {
+        let root = (*sb).s_root;
+        if !root.is_null() {
+            (*(*root).d_fsdata.cast::<Mount>()).clear(sb);
+        }
+    }
     // SAFETY: By the requirements. After that nobody uses the file system through it any more.
     unsafe {
         bindings::kill_anon_super(sb);
