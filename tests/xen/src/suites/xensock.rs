@@ -96,13 +96,20 @@ fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Re
     let names = boot.kinds.map(|kind| kind.to_string());
     let host = Host::new(&format!("xensock-{}", names.join("-")));
     let host = host.limit(LIMIT).dom0_mib(DOM0_MIB).accel(accel);
-    let mut host = host.dom0_module("xensock");
+    // Two PVH guests on one emulated processor keep it busy with going from one to the other.
+    let apart = boot.kinds == [Kind::Pvh, Kind::Pvh];
+    let mut host = host.cpus(if apart { 3 } else { 2 }).dom0_module("xensock");
     for module in MODULES {
         host = host.dom0_kernel_module(module);
     }
     // Domains are told apart by what they are and by their place: pv-a, pvh-b.
-    for (kind, place) in boot.kinds.into_iter().zip(["a", "b"]) {
+    for ((kind, place), processor) in boot.kinds.into_iter().zip(["a", "b"]).zip(["1", "2"]) {
         let guest = Guest::new(&boot.name(place), kind);
+        let guest = if apart {
+            guest.processors(processor)
+        } else {
+            guest
+        };
         let mut guest = guest.network().module("xensock");
         if boot.tools {
             guest = guest.tools();
