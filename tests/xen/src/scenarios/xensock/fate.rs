@@ -72,7 +72,7 @@ pub fn destroyed(ends: &Ends<'_>) -> Result<()> {
 
 /// Connections come about again. The first one may take longer than `connect` waits, where all processors are
 /// emulated ones.
-fn reach(ends: &Ends<'_>) -> Result<()> {
+pub fn reach(ends: &Ends<'_>) -> Result<()> {
     let there = ends.there("vsock")?;
     let connects = |count| ends.client.load("connects", &there, &[count]);
     let start = Instant::now();
