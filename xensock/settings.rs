@@ -17,6 +17,7 @@ use crate::{
         work::Worker, //
     },
     new_irq_lock,
+    peer::Ending,
     xen::{
         domain::DomId,
         store, //
@@ -73,6 +74,8 @@ pub(crate) struct Settings {
     /// What all links count together.
     #[pin]
     pub(crate) counters: Counters,
+    /// Who ends links' watches.
+    pub(crate) ending: Arc<Worker<Ending>>,
     /// Who drops links that have come to their end.
     #[pin]
     reaper: IrqLock<Option<Arc<Worker<Driver>>>>,
@@ -93,6 +96,7 @@ impl Settings {
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
             counters <- Counters::new(),
+            ending: Arc::pin_init(Worker::steady(c"xensock-watches", Ending::new()), GFP_KERNEL)?,
             reaper <- new_irq_lock!(None),
         })
     }

@@ -260,7 +260,8 @@ bool *xenoxide_vsock_close_scheduled(struct vsock_sock *vsk);
 struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work);
 
 /* work.c */
-struct workqueue_struct *xenoxide_alloc_freezable_workqueue(const char *name);
+struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
+						  bool freezable);
 void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func);
 void xenoxide_init_work(struct work_struct *work, work_func_t func);
 

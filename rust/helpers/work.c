@@ -4,10 +4,13 @@
 
 #include "helpers.h"
 
-struct workqueue_struct *xenoxide_alloc_freezable_workqueue(const char *name)
+struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
+						  bool freezable)
 {
-	return alloc_workqueue("%s", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM,
-			       1, name);
+	unsigned int flags = WQ_UNBOUND | WQ_MEM_RECLAIM;
+
+	return alloc_workqueue("%s", flags | (freezable ? WQ_FREEZABLE : 0), 1,
+			       name);
 }
 
 void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func)

@@ -30,11 +30,12 @@ pub trait Task: Send + Sync {
     /// [`None`], when the worker is kicked.
     ///
     /// Never runs twice at a time. Context: process context, may sleep; not while the system is
-    /// frozen for suspend or migration.
+    /// frozen for suspend or migration, unless the worker is a steady one.
     fn step(&self) -> Option<Msecs>;
 }
 
-/// Runs a [`Task`] on a queue of its own, which the kernel freezes before it suspends.
+/// Runs a [`Task`] on a queue of its own, which the kernel freezes before it suspends, unless it is
+/// a steady one.
 ///
 /// Dropping the worker waits for a running step and cancels the next one.
 ///
@@ -67,6 +68,30 @@ impl<T: Task> Worker<T> {
     where
         Error: From<E>,
     {
+        Self::on_queue(name, true, task)
+    }
+
+    /// As [`Worker::new`], but the worker runs also while the system is frozen: for what waits for
+    /// those who suspend it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Worker::new`].
+    pub fn steady<E>(name: &'static CStr, task: impl PinInit<T, E>) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
+        Self::on_queue(name, false, task)
+    }
+
+    fn on_queue<E>(
+        name: &'static CStr,
+        freezable: bool,
+        task: impl PinInit<T, E>,
+    ) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
         try_pin_init!(Self {
             task <- task,
             work <- Opaque::ffi_init(|slot| {
@@ -77,7 +102,7 @@ impl<T: Task> Worker<T> {
             queue: {
                 // SAFETY: `name` is a C string; the queue copies it.
                 let queue = unsafe {
-                    xen_bindings::xenoxide_alloc_freezable_workqueue(name.as_char_ptr())
+                    xen_bindings::xenoxide_alloc_workqueue(name.as_char_ptr(), freezable)
                 };
                 NonNull::new(queue).ok_or(ENOMEM)?
             },

@@ -5,7 +5,14 @@
 
 use super::Peer;
 use crate::{
-    linux::work::Worker,
+    linux::{
+        irqlock::IrqLock,
+        work::{
+            Task,
+            Worker, //
+        }, //
+    },
+    new_irq_lock,
     rendezvous,
     xen::store::{
         Watch,
@@ -20,6 +27,7 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
+        Arc,
         Mutex, //
     },
     time::Msecs, //
@@ -31,26 +39,89 @@ const LOOK_MS: Msecs = 500;
 /// At most so often the node is looked at, in milliseconds: the peer may change it all the time.
 const CHANGES_MS: Msecs = 20;
 
-type PeerWatch = Pin<KBox<Watch<Worker<Peer>>>>;
+type HomeWatch = Pin<KBox<Watch<Listener>>>;
+
+/// Who is told. It outlives the link, and has none of its memory.
+#[pin_data]
+struct Listener {
+    /// The node has changed.
+    changed: Atomic<bool>,
+    #[pin]
+    worker: IrqLock<Option<Arc<Worker<Peer>>>>,
+}
+
+impl Listener {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                changed: Atomic::new(false),
+                worker <- new_irq_lock!(None),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Says whom to kick; [`None`] ends a circle of references.
+    fn set_worker(&self, worker: Option<Arc<Worker<Peer>>>) {
+        let before = core::mem::replace(&mut *self.worker.lock(), worker);
+        drop(before);
+    }
+}
+
+impl Watcher for Listener {
+    fn changed(&self, path: &CStr) {
+        // What is below is about calls.
+        if path.to_bytes().ends_with(b"/xsock") {
+            self.changed.store(true, Relaxed);
+            if let Some(worker) = &*self.worker.lock() {
+                worker.kick();
+            }
+        }
+    }
+}
+
+/// Ends watches. That waits for the kernel's thread that calls watchers, and this thread suspends
+/// the domain, for which it waits for the links' workers: so they cannot do it.
+#[pin_data]
+pub(crate) struct Ending {
+    #[pin]
+    watches: Mutex<KVec<HomeWatch>>,
+}
+
+impl Ending {
+    /// There are none.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            watches <- new_mutex!(KVec::new()),
+        })
+    }
+}
+
+impl Task for Ending {
+    fn step(&self) -> Option<Msecs> {
+        let watches = core::mem::take(&mut *self.watches.lock());
+        drop(watches);
+        None
+    }
+}
 
 /// The watch.
 #[pin_data]
 pub(super) struct Home {
     /// [`None`] before the first try, [`Err`] where it cannot be.
     #[pin]
-    watch: Mutex<Option<Result<PeerWatch>>>,
-    /// The node has changed.
-    changed: Atomic<bool>,
+    watch: Mutex<Option<Result<HomeWatch>>>,
+    listener: Arc<Listener>,
     /// When the node was looked at, in milliseconds since the link came about.
     looked_at: Atomic<u64>,
 }
 
 impl Home {
     /// There is no watch yet.
-    pub(super) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
+    pub(super) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             watch <- new_mutex!(None),
-            changed: Atomic::new(false),
+            listener: Listener::new()?,
             looked_at: Atomic::new(0),
         })
     }
@@ -65,7 +136,8 @@ impl Peer {
         if !self.watches_home() {
             return Some(LOOK_MS);
         }
-        if !self.home.changed.load(Relaxed) {
+        let changed = &self.home.listener.changed;
+        if !changed.load(Relaxed) {
             return None;
         }
         let now = self.now();
@@ -73,11 +145,11 @@ impl Peer {
             return Some(CHANGES_MS);
         }
         self.home.looked_at.store(now, Relaxed);
-        self.home.changed.store(false, Relaxed);
+        changed.store(false, Relaxed);
         match rendezvous::is_gone(self.domain) {
             Ok(false) => return None,
             Ok(true) => self.end(),
-            Err(_) => self.home.changed.store(true, Relaxed),
+            Err(_) => changed.store(true, Relaxed),
         }
         Some(CHANGES_MS)
     }
@@ -89,29 +161,25 @@ impl Peer {
         self.is_alive() && watch.get_or_insert_with(|| self.watch_home()).is_ok()
     }
 
-    fn watch_home(&self) -> Result<PeerWatch> {
+    fn watch_home(&self) -> Result<HomeWatch> {
         if rendezvous::is_gone(self.domain)? {
             return Err(ENOENT);
         }
         let node = rendezvous::directory(self.domain)?;
-        let worker = self.bells.worker().ok_or(ENODEV)?;
-        KBox::pin_init(Watch::named(node, worker), GFP_KERNEL)
+        let listener = &self.home.listener;
+        listener.set_worker(self.bells.worker());
+        KBox::pin_init(Watch::named(node, listener.clone()), GFP_KERNEL)
     }
 
-    /// Ends the watch, and with it a circle of references.
+    /// Ends the watch, soon.
     pub(super) fn leave_home(&self) {
         let watch = self.home.watch.lock().take();
-        // Not under the lock: it waits until nobody is told any more.
-        drop(watch);
-    }
-}
-
-impl Watcher for Worker<Peer> {
-    fn changed(&self, path: &CStr) {
-        // What is below is about calls.
-        if path.to_bytes().ends_with(b"/xsock") {
-            self.home.changed.store(true, Relaxed);
-            self.kick();
+        self.home.listener.set_worker(None);
+        if let Some(Ok(watch)) = watch {
+            let ending = &self.settings.ending;
+            // With no memory it ends here.
+            let _ = ending.watches.lock().push(watch, GFP_KERNEL);
+            ending.kick();
         }
     }
 }

@@ -11,6 +11,7 @@ mod segments;
 mod sight;
 mod worker;
 
+pub(crate) use home::Ending;
 pub(crate) use sight::Found as FoundInLink;
 
 use crate::{
