@@ -171,7 +171,9 @@ impl Owner {
         let full = added.any(|added| added == Added::NoSlot);
         if full {
             let close = |slot| put(&mut batch.closing, slot);
-            state.cache.evict(BATCH, Pressure::Need, close);
+            // Not all at once where there are few: some were asked for just now.
+            let most = (self.window.slots() / 8).clamp(ahead + 1, BATCH);
+            state.cache.evict(most, Pressure::Need, close);
         }
         let mut blocks = RunList::new();
         if let Some(runs) = state.cache.send(number) {
@@ -197,18 +199,19 @@ impl Owner {
     fn granted(&self, ticket: &Ticket, batch: &mut Batch) -> Result {
         let mut state = self.state.lock();
         let list = loop {
-            match state.answers.get(ticket.number as usize) {
-                Some((serial, _)) if *serial != ticket.serial => {
-                    return Err(Failure::NotConnected.into())
-                }
-                Some((_, Answer::None)) => self.wait(&mut state),
-                Some((_, Answer::Granted(list))) => break *list,
-                Some((_, Answer::Refused)) => {
+            let asked = state.answers.get(ticket.number as usize).ok_or(EINVAL)?;
+            if asked.serial != ticket.serial {
+                return Err(Failure::NotConnected.into());
+            }
+            match asked.answer {
+                Answer::None => self.wait(&mut state),
+                Answer::Granted => break asked.refs,
+                Answer::Refused => {
                     // It was sent, and so it can be refused.
                     let _ = state.cache.refused(ticket.number);
                     return Err(EIO);
                 }
-                Some((_, Answer::Lost)) | None => return Err(Failure::NotConnected.into()),
+                Answer::Lost => return Err(Failure::NotConnected.into()),
             }
         };
         let Batch { wanted, back, .. } = batch;
@@ -292,8 +295,9 @@ impl Owner {
 impl State {
     /// Takes note of a new request with that number. Returns which one of that number it is.
     fn begin(&mut self, number: u32) -> Result<u32> {
-        let answer = self.answers.get_mut(number as usize).ok_or(EINVAL)?;
-        *answer = (answer.0.wrapping_add(1), Answer::None);
-        Ok(answer.0)
+        let asked = self.answers.get_mut(number as usize).ok_or(EINVAL)?;
+        asked.serial = asked.serial.wrapping_add(1);
+        asked.answer = Answer::None;
+        Ok(asked.serial)
     }
 }

@@ -351,7 +351,8 @@ impl FileSystem for Files {
             return Ok(None);
         };
         let ahead = self.blocks().ahead(start, count - 1)?;
-        Ok(self.blocks().hold(start, ahead)?.frame(&self.mount))
+        let held = self.blocks().hold(start, ahead)?;
+        Ok(held.frame(&self.mount, (file.number.into(), index as usize)))
     }
 
     fn frame_at_hand(&self, file: &Node, index: u64) -> Option<Frame<'_>> {
@@ -359,7 +360,7 @@ impl FileSystem for Files {
             return None;
         };
         let held = self.blocks().at_hand(start)?;
-        held.frame(&self.mount)
+        held.frame(&self.mount, (file.number.into(), index as usize))
     }
 }
 

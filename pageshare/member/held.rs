@@ -6,7 +6,7 @@ use super::Owner;
 use crate::{
     vfs::Mount,
     window::{
-        Shown,
+        self,
         View, //
     }, //
 };
@@ -48,14 +48,14 @@ impl<'a> Held<'a> {
 }
 
 /// A block that programs may have mapped.
-pub(crate) type Frame<'a> = Shown<'a, Held<'a>>;
+pub(crate) type Frame<'a> = window::Frame<'a, Held<'a>>;
 
 impl<'a> Held<'a> {
-    /// Returns the block's frame, to be shown to programs by way of `mount`. [`None`] if this domain
-    /// cannot show any.
-    pub(super) fn frame(mut self, mount: &Arc<Mount>) -> Option<Frame<'a>> {
+    /// Returns the block's frame, to be shown to programs as a page of a file, by their numbers, by
+    /// way of `mount`. [`None`] if this domain cannot show any.
+    pub(super) fn frame(mut self, mount: &Arc<Mount>, place: (u64, usize)) -> Option<Frame<'a>> {
         let view = self.view.take()?;
-        view.frame(mount, self)
+        view.frame(mount, place, self)
     }
 }
 

@@ -73,12 +73,21 @@ const REQUESTS: usize = 16;
 enum Answer {
     /// Nothing yet.
     None,
-    /// These grants.
-    Granted(RefList),
+    /// Grants.
+    Granted,
     /// That it does not grant anything.
     Refused,
     /// It never will: the link is over, and the request with it.
     Lost,
+}
+
+/// A request for blocks, as far as the owner has answered.
+struct Asked {
+    /// Which one of that number it is.
+    serial: u32,
+    answer: Answer,
+    /// The grants, if the answer is that.
+    refs: RefList,
 }
 
 /// A tree of the owner that is mounted here. Its index stands for it in the cache.
@@ -106,8 +115,8 @@ enum Phase {
 struct State {
     phase: Phase,
     cache: Cache<KVVec<Slot>, KVec<Request>>,
-    /// What the owner has answered to each request, and which one of that number it was.
-    answers: KVec<(u32, Answer)>,
+    /// The requests, by their numbers.
+    answers: KVec<Asked>,
     /// The attachment that is asked for, and what the owner has answered.
     asked: Option<(u32, Option<Answered>)>,
     /// The number of the last one.
@@ -155,7 +164,12 @@ impl Owner {
         let requests = KVec::from_elem(Request::new(), REQUESTS, GFP_KERNEL)?;
         let mut answers = KVec::with_capacity(REQUESTS, GFP_KERNEL)?;
         for _ in 0..REQUESTS {
-            answers.push((0, Answer::None), GFP_KERNEL)?;
+            let asked = Asked {
+                serial: 0,
+                answer: Answer::None,
+                refs: RefList::new(),
+            };
+            answers.push(asked, GFP_KERNEL)?;
         }
         let state = State {
             phase: Phase::Down,
@@ -309,8 +323,8 @@ impl State {
     /// The link is over: nothing comes any more. Returns it.
     fn lose(&mut self) -> Option<Arc<Link<Owner>>> {
         self.cache.lost();
-        for (_, answer) in self.answers.iter_mut() {
-            *answer = Answer::Lost;
+        for asked in self.answers.iter_mut() {
+            asked.answer = Answer::Lost;
         }
         if let Some((_, answer @ None)) = &mut self.asked {
             *answer = Some(Err(Failure::NotConnected.into()));

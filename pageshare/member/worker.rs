@@ -94,7 +94,7 @@ impl Owner {
             ),
             Message::Refused { request, reason } => {
                 if self.answered(request, Err(attach::error(reason))).is_err() {
-                    return self.told(request, Answer::Refused);
+                    return self.told(request, Answer::Refused, RefList::new());
                 }
                 Ok(())
             }
@@ -103,7 +103,7 @@ impl Owner {
                 for reference in refs.iter() {
                     list.push(reference);
                 }
-                self.told(request, Answer::Granted(list))
+                self.told(request, Answer::Granted, list)
             }
             Message::Withdraw {
                 tree,
@@ -140,10 +140,13 @@ impl Owner {
     }
 
     /// The owner has answered a request for blocks.
-    fn told(&self, request: u32, answer: Answer) -> Result<(), Lost> {
+    fn told(&self, request: u32, answer: Answer, refs: RefList) -> Result<(), Lost> {
         let mut state = self.state.lock();
         match state.answers.get_mut(request as usize) {
-            Some((_, place @ Answer::None)) => *place = answer,
+            Some(asked) if matches!(asked.answer, Answer::None) => {
+                asked.answer = answer;
+                asked.refs = refs;
+            }
             _ => return Err(Lost),
         }
         drop(state);

@@ -327,13 +327,7 @@ mod tests {
     fn calls_are_those_of_the_header() {
         let calls = [CREATE, NEXT_AREA, ADD, NEXT_TREE, ALLOW, RULES, REMOVE];
         let numbers: [Opcode; 7] = [
-            0x40a8be20,
-            0xc0a8be21,
-            0xc0e0be22,
-            0xc0e0be23,
-            0x4070be24,
-            0xc070be25,
-            0x40a8be26,
+            0x40a8be20, 0xc0a8be21, 0xc0e0be22, 0xc0e0be23, 0x4070be24, 0xc070be25, 0x40a8be26,
         ];
         assert_eq!(calls, numbers);
     }

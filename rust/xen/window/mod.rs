@@ -10,7 +10,7 @@
 mod view;
 
 pub use view::{
-    Shown,
+    Frame,
     View, //
 };
 
@@ -61,8 +61,56 @@ struct Entry {
     users: Atomic<u32>,
     /// The handle of what is mapped.
     handle: Atomic<u32>,
-    /// Whether programs may have it mapped: 1 if so.
-    shown: Atomic<u32>,
+    /// Where programs may have it mapped; written under the lock of the window's mounts.
+    shown: Shown,
+}
+
+/// Where programs may have a frame mapped.
+struct Shown {
+    /// [`NOWHERE`], [`SEVERAL`], or the address of the one mount.
+    mount: Atomic<usize>,
+    /// The number of the file's inode there.
+    file: Atomic<u64>,
+    /// Which page of the file.
+    index: Atomic<usize>,
+}
+
+/// In [`Shown::mount`]: no program has it mapped.
+const NOWHERE: usize = 0;
+
+/// In [`Shown::mount`]: it is several pages of files.
+const SEVERAL: usize = usize::MAX;
+
+impl Shown {
+    /// Takes note that it is that page of a file.
+    fn add(&self, mount: &Arc<Mount>, file: u64, index: usize) {
+        let mount = core::ptr::from_ref(&**mount).addr();
+        let known = (
+            self.mount.load(Relaxed),
+            self.file.load(Relaxed),
+            self.index.load(Relaxed),
+        );
+        if known.0 == NOWHERE {
+            self.file.store(file, Relaxed);
+            self.index.store(index, Relaxed);
+            self.mount.store(mount, Relaxed);
+        } else if known != (mount, file, index) {
+            self.mount.store(SEVERAL, Relaxed);
+        }
+    }
+
+    /// Takes it away from programs.
+    fn hide(&self, mounts: &[Arc<Mount>]) {
+        let place = self.mount.load(Relaxed);
+        for mount in mounts {
+            if place == SEVERAL {
+                mount.unmap_all();
+            } else if place == core::ptr::from_ref(&**mount).addr() {
+                mount.unmap(self.file.load(Relaxed), self.index.load(Relaxed), 1);
+            }
+        }
+        self.mount.store(NOWHERE, Relaxed);
+    }
 }
 
 /// Slots whose pages were allocated together.
@@ -93,7 +141,11 @@ impl Chunk {
             let entry = Entry {
                 users: Atomic::new(EMPTY),
                 handle: Atomic::new(0),
-                shown: Atomic::new(0),
+                shown: Shown {
+                    mount: Atomic::new(NOWHERE),
+                    file: Atomic::new(0),
+                    index: Atomic::new(0),
+                },
             };
             entries.push(entry, GFP_KERNEL)?;
         }
@@ -151,7 +203,7 @@ unsafe impl Send for Operations {}
 /// # Invariants
 ///
 /// Programs have frames of the window mapped by way of `mounts` only, and only those of slots that
-/// are [shown](Entry::shown).
+/// say so, see [`Entry::shown`].
 #[pin_data(PinnedDrop)]
 pub struct Window {
     domain: DomId,
@@ -213,21 +265,15 @@ impl Window {
         drop(removed);
     }
 
-    /// Takes all frames away from programs, if any of the slots is shown.
+    /// Takes the frames of slots away from programs.
     fn hide(&self, slots: &[u32]) {
-        let entry = |&slot: &u32| {
-            let (chunk, at) = self.place(slot)?;
-            chunk.entries.get(at)
-        };
-        let shown = |entry: &&Entry| entry.shown.load(Relaxed) != 0;
-        if !slots.iter().filter_map(entry).any(|entry| shown(&entry)) {
-            return;
-        }
-        for mount in self.mounts.lock().iter() {
-            mount.unmap_all();
-        }
-        for entry in slots.iter().filter_map(entry) {
-            entry.shown.store(0, Relaxed);
+        let mounts = self.mounts.lock();
+        for &slot in slots {
+            if let Some((chunk, at)) = self.place(slot) {
+                if let Some(entry) = chunk.entries.get(at) {
+                    entry.shown.hide(&mounts);
+                }
+            }
         }
     }
 

@@ -25,7 +25,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Relaxed,
             Release, //
         },
         Arc, //
@@ -73,13 +72,18 @@ impl<'a> View<'a> {
         self.chunk.memory.copy_out(at, len, to)
     }
 
-    /// Returns the page's frame, to be shown to programs by way of `mount`, which the window knows;
-    /// `keep` is dropped after it. [`None`] if it does not, or if programs cannot be shown frames: in
-    /// a PV domain.
+    /// Returns the page's frame, to be shown to programs as page `index` of the file with the number
+    /// `file`, by way of `mount`, which the window knows; `keep` is dropped after it. [`None`] if it
+    /// does not, or if programs cannot be shown frames: in a PV domain.
     ///
     /// Context: process context, may sleep.
-    pub fn frame<K>(self, mount: &Arc<Mount>, keep: K) -> Option<Shown<'a, K>> {
-        let Some(page) = self.showable(mount) else {
+    pub fn frame<K>(
+        self,
+        mount: &Arc<Mount>,
+        (file, index): (u64, usize),
+        keep: K,
+    ) -> Option<Frame<'a, K>> {
+        let Some(page) = self.show(mount, file, index) else {
             // In this order, as always.
             drop(self);
             drop(keep);
@@ -87,22 +91,22 @@ impl<'a> View<'a> {
         };
         // SAFETY: It is a page of the kernel's.
         let pfn = unsafe { xen_bindings::xenoxide_page_to_pfn(page) } as usize;
-        self.entry.shown.store(1, Relaxed);
         // INVARIANT: It is noted.
-        Some(Shown {
+        Some(Frame {
             _view: self,
             _keep: keep,
             pfn,
         })
     }
 
-    /// Returns the page, if programs may have it mapped by way of `mount`.
-    fn showable(&self, mount: &Arc<Mount>) -> Option<*mut bindings::page> {
+    /// Returns the page, if programs may have it mapped, and takes note of where.
+    fn show(&self, mount: &Arc<Mount>, file: u64, index: usize) -> Option<*mut bindings::page> {
         let mounts = self.window.mounts.lock();
         let known = mounts.iter().any(|other| Arc::ptr_eq(other, mount));
         if !known || domain::kind() == Some(Kind::Pv) {
             return None;
         }
+        self.entry.shown.add(mount, file, index);
         self.chunk.pages.get(self.at).copied()
     }
 
@@ -137,8 +141,8 @@ impl Drop for View<'_> {
 ///
 /// # Invariants
 ///
-/// `pfn` is the number of the frame of the view's page, whose entry says that it is shown.
-pub struct Shown<'a, K> {
+/// `pfn` is the number of the frame of the view's page, whose entry says where it is shown.
+pub struct Frame<'a, K> {
     _view: View<'a>,
     _keep: K,
     pfn: usize,
@@ -147,7 +151,7 @@ pub struct Shown<'a, K> {
 // SAFETY: By the type invariants the frame has the grant mapped, for reading, as long as the view is
 // there; and it is not unmapped later before it was taken away from all programs. The hypervisor
 // lets nobody write to it, or execute it.
-unsafe impl<K> Pinned for Shown<'_, K> {
+unsafe impl<K> Pinned for Frame<'_, K> {
     fn pfn(&self) -> usize {
         self.pfn
     }

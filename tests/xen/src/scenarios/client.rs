@@ -36,6 +36,15 @@ pub fn equip(guest: Guest, device: &str, headers: &str) -> Result<Guest> {
     })
 }
 
+/// Adds a program to a guest that is for nothing of ours: `tests/xen/client/<name>.c`.
+pub fn plain(guest: Guest, name: &str) -> Result<Guest> {
+    let folder = place::clone_path("build/client");
+    std::fs::create_dir_all(&folder)?;
+    let program = folder.join(name);
+    compile("64", name, "tests/xen/client", &program)?;
+    Ok(guest.file(program, &format!("bin/{name}")))
+}
+
 fn compile(bits: &str, device: &str, headers: &str, program: &Path) -> Result<()> {
     let mut arguments: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"]
         .map(String::from)

@@ -4,6 +4,7 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::Suite;
+use crate::scenarios::client;
 use crate::scenarios::pageshare::{self, Scenario};
 use anyhow::Result;
 use bed::{Bed, Guest, Host, place};
@@ -24,7 +25,8 @@ pub fn run(suite: &Suite, chosen: &[&Scenario], accel: &str) -> Result<()> {
         .file(&tool, "pageshare");
     for guest in [Guest::pv("pv1"), Guest::pvh("pvh1")] {
         let guest = guest.memory_mib(GUEST_MIB).module("pageshare");
-        host = host.guest(guest.file(&tool, "bin/pageshare"));
+        let guest = guest.file(&tool, "bin/pageshare");
+        host = host.guest(client::plain(guest, "maps")?);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);

@@ -4,6 +4,9 @@
 use super::{End, Ends, MADE, MOUNT};
 use anyhow::{Result, ensure};
 
+/// Fewer than the mapped file has.
+const FEW_PAGES: &str = "pages=24";
+
 /// Makes a directory with files of all kinds.
 pub fn make(end: &End<'_>) -> Result<()> {
     end.shell(&format!(
@@ -84,16 +87,45 @@ fn same(what: &str, made: &str, read: &str) -> Result<()> {
 
 /// Programs run from a tree, and map its files.
 pub fn programs(ends: &Ends<'_>) -> Result<()> {
-    let program = "$(readlink -f $(command -v busybox || echo /bed/pageshare))";
     ends.owner.shell(&format!(
-        "cp {program} {MADE}/program; chmod 755 {MADE}/program"
+        "cp $(command -v pageshare) {MADE}/program; chmod 755 {MADE}/program"
     ))?;
     ends.share("programs", "tree", MADE)?;
     ends.mount("programs/tree")?;
     let at = format!("{MOUNT}/program");
     ends.member.shell(&format!(
-        "for i in 1 2 3; do {at} --help >/dev/null 2>&1 || test $? -lt 126; done
+        "for i in 1 2 3; do {at} --version; done
          cp {at} /tmp/program; cmp {at} /tmp/program; rm /tmp/program"
     ))?;
     ends.umount()
+}
+
+/// No page of the owner's is ever executed, in whatever order a program maps and protects it.
+pub fn mappings(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(&format!(
+        "for i in $(seq 40); do printf '\\303'; head -c 4095 /dev/urandom; done > {MADE}/code
+         chmod 755 {MADE} {MADE}/code"
+    ))?;
+    ends.share("maps", "tree", MADE)?;
+    ends.mount("maps/tree")?;
+    let source = match ends.member.machine.name() {
+        "pv1" => "cache",
+        _ => "frames",
+    };
+    let wrong = ends
+        .member
+        .shell(&format!("maps {MOUNT}/code {source} || test $? -eq 1"))?;
+    ensure!(wrong.is_empty(), "{wrong}");
+    ends.umount()?;
+    ends.wait_until_nothing_is_granted("maps")?;
+    // With less room than the file has pages they are taken away all the time while programs use them.
+    ends.member.machine.rmmod("pageshare")?;
+    ends.member.machine.insmod("pageshare", &[FEW_PAGES])?;
+    ends.mount("maps/tree")?;
+    let wrong = ends
+        .member
+        .shell(&format!("maps {MOUNT}/code {source} || test $? -eq 1"))?;
+    ensure!(wrong.is_empty(), "{wrong}");
+    ends.umount()?;
+    ends.wait_until_nothing_is_granted("maps")
 }

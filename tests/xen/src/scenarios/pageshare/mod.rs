@@ -36,14 +36,18 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 6] = [
+pub const SCENARIOS: [Scenario; 7] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
+    scenario("pageshare_mappings", ALL, files::mappings),
     scenario("pageshare_refused", ONE, refusals::refused),
     scenario("pageshare_once", ONE, trees::once),
     scenario("pageshare_replaced", ONE, trees::replaced),
     scenario("pageshare_destroyed", &[("pv1", "pvh1")], fate::destroyed),
 ];
+
+/// Of all, what runs when nothing is asked for.
+pub const BRIEF: [&str; 2] = ["pageshare_mappings", "pageshare_refused"];
 
 const fn scenario(
     name: &'static str,

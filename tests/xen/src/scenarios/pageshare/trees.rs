@@ -43,13 +43,16 @@ pub fn once(ends: &Ends<'_>) -> Result<()> {
 pub fn replaced(ends: &Ends<'_>) -> Result<()> {
     let write = |text: &str| {
         ends.owner.shell(&format!(
-            "for i in $(seq 200); do echo {text} $i > {MADE}/$i; done"
+            "cd {MADE}; for i in $(seq 200); do echo {text} $i > $i; done"
         ))
     };
     let read = |text: &str, from: u32, to: u32| {
-        ends.member.shell(&format!(
-            "for i in $(seq {from} {to}); do test \"$(cat {MOUNT}/$i)\" = \"{text} $i\"; done"
-        ))
+        let read = ends
+            .member
+            .shell(&format!("cd {MOUNT}; cat $(seq {from} {to})"))?;
+        let wanted = (from..=to).map(|i| format!("{text} {i}"));
+        ensure!(read.lines().eq(wanted), "files {from} to {to} are {read:?}");
+        anyhow::Ok(())
     };
     let add = format!("pageshare add --state {} area/tree {MADE}", super::STATE);
     write("old")?;
