@@ -5,7 +5,7 @@ setup := bash tests/xen/setup/main.sh
 kdir := $(or $(KDIR),/lib/modules/$(shell uname -r)/build)
 kbuild = $(MAKE) -C $(kdir) M=$(CURDIR) MO=$(CURDIR)/build/kdir
 
-.PHONY: modules kdir run test bench shell lint install rust-analyzer update clean distclean help
+.PHONY: modules kdir pageshare run test bench shell lint install rust-analyzer update clean distclean help
 
 modules: $(if $(KDIR),kdir)
 	$(if $(KDIR),,@$(setup) modules)
@@ -13,6 +13,9 @@ modules: $(if $(KDIR),kdir)
 kdir:
 	@test -e $(kdir)/rust/libkernel.rmeta || { echo "$(kdir) is no built kernel with CONFIG_RUST (for Debian's own: make, without KDIR)" >&2; exit 1; }
 	$(kbuild) modules
+
+pageshare:
+	@$(setup) pageshare
 
 run:
 	@$(setup) run
@@ -52,6 +55,7 @@ help:
 	@echo 'make shell            a prompt in dom0, with xl and the modules at hand'
 	@echo 'make                  the modules for Debian'"'"'s kernel, into build/stock/'
 	@echo 'make KDIR=folder      the modules for another kernel with CONFIG_RUST, into build/kdir/'
+	@echo 'make pageshare        the command pageshare, into build/'
 	@echo 'make install [KDIR=]  installs them for that kernel, or for the running one; DESTDIR is honoured'
 	@echo 'make lint             form, clippy, warnings as errors, shellcheck'
 	@echo 'make rust-analyzer    rust-project.json, for editors'

@@ -60,6 +60,10 @@ modules)
 	prepare "${stock[@]}"
 	note "the modules for $(cat "$(path stock)/release") are in build/stock/"
 	;;
+pageshare)
+	prepare root pageshare
+	note "the command is build/pageshare"
+	;;
 run | shell)
 	prepare "${booted[@]}"
 	cargo_run bed "$command"

@@ -26,6 +26,11 @@ make_bed() {
 	enter_ready sh -c 'cd tests && exec cargo build --quiet --release --locked --bins'
 }
 
+make_pageshare() {
+	enter_ready sh -c 'cd tests && cargo build --quiet --release --locked --package pageshare &&
+		cp ../build/cargo/x86_64-unknown-linux-gnu/release/pageshare ../build/pageshare'
+}
+
 # cargo_run PACKAGE ARGUMENT...: with this shell's own terminal and input
 cargo_run() {
 	local package=$1
