@@ -64,6 +64,9 @@ pub(crate) struct Guest {
     link: Arc<Link<Guest>>,
     /// It is to end.
     ending: Atomic<bool>,
+    /// It ends, or has ended.
+    ended: Atomic<bool>,
+    /// It may be dropped: the worker has nothing to do any more.
     over: Atomic<bool>,
     /// What it has mounted, by the number that it was given for that.
     #[pin]
@@ -94,6 +97,7 @@ impl Guest {
                     number,
                     link: kept,
                     ending: Atomic::new(false),
+                    ended: Atomic::new(false),
                     over: Atomic::new(false),
                     trees <- new_mutex!(KVec::new()),
                 }),
@@ -129,7 +133,7 @@ impl Guest {
     ///
     /// Context: process context, may sleep; the worker, or while it does not run.
     pub(crate) fn end(&self) {
-        if self.over.xchg(true, Relaxed) {
+        if self.ended.xchg(true, Relaxed) {
             return;
         }
         // Who does not hear it will notice.
@@ -140,6 +144,8 @@ impl Guest {
         }
         drop(trees);
         self.link.set_worker(None);
+        // Only now: whoever drops it waits for the worker, which may be here.
+        self.over.store(true, Relaxed);
     }
 
     /// Takes messages. Returns whether there may be more.
@@ -257,7 +263,7 @@ impl Guest {
 
 impl Task for Guest {
     fn step(&self) -> Option<Msecs> {
-        if self.is_over() {
+        if self.ended.load(Relaxed) {
             return None;
         }
         let more = self.receive().and_then(|more| {
