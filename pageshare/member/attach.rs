@@ -180,7 +180,7 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// As for [`Owner::attach`].
+    /// `ESTALE` if the owner has it no more; else as for [`Owner::attach`].
     pub(super) fn remote(&self, local: u32) -> Result<u32> {
         let mut state = self.state.lock();
         let (area, digest) = loop {
@@ -204,7 +204,12 @@ impl Owner {
         let tree = state.tree(local)?;
         tree.attaching = false;
         self.changed.notify_all();
-        let attached = attached?;
+        // That there was such a tree is known: it is there no more.
+        let gone = |error| match error {
+            ENOENT => Failure::Stale.into(),
+            error => error,
+        };
+        let attached = attached.map_err(gone)?;
         if attached.digest != digest {
             return Err(Failure::Stale.into());
         }

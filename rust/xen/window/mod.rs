@@ -210,7 +210,6 @@ pub struct Window {
     chunks: KVVec<SetOnce<Chunk>>,
     #[pin]
     operations: Mutex<Operations>,
-    hypercalls: Atomic<u64>,
     #[pin]
     mounts: Mutex<KVec<Arc<Mount>>>,
 }
@@ -241,7 +240,6 @@ impl Window {
                 pages: KVec::with_capacity(BATCH, GFP_KERNEL)?,
                 slots: KVec::with_capacity(BATCH, GFP_KERNEL)?,
             }),
-            hypercalls: Atomic::new(0),
             mounts <- new_mutex!(KVec::new()),
         })
     }
@@ -280,11 +278,6 @@ impl Window {
     /// Returns how many slots there are.
     pub fn slots(&self) -> u32 {
         (self.chunks.len() * BATCH) as u32
-    }
-
-    /// Returns how many calls of the hypervisor it took to map and to unmap.
-    pub fn hypercalls(&self) -> u64 {
-        self.hypercalls.load(Relaxed)
     }
 
     /// Returns the chunk of a slot, and its place there.
@@ -335,7 +328,6 @@ impl Window {
         if operations.maps.is_empty() {
             return;
         }
-        self.hypercalls.fetch_add(1, Relaxed);
         // SAFETY: There is an operation for each of the pages, which are ours, and into which
         // nothing is mapped: their entries were empty, and are busy.
         let done = to_result(unsafe {
@@ -463,7 +455,6 @@ impl Window {
             count: operations.unmaps.len() as c_uint,
             ..pin_init::zeroed()
         };
-        self.hypercalls.fetch_add(1, Relaxed);
         // SAFETY: There is an operation for each of the pages, into which the grants are mapped.
         // This waits until nobody else uses one of them.
         to_result(unsafe { xen_bindings::gnttab_unmap_refs_sync(&mut queue) }).is_ok()
