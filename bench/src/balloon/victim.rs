@@ -10,8 +10,8 @@
 
 use super::{Both, Driver, PEER, Trip};
 use crate::metric::Metric;
-use anyhow::{Context, Result};
-use std::time::Duration;
+use anyhow::{Context, Result, ensure};
+use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 3;
 const MOVE_KB: u64 = 512 << 10;
@@ -19,10 +19,11 @@ const PROGRAM: [&str; 4] = ["/init", "stream", "1", "32"];
 const OUTPUT: &str = "/tmp/stream";
 /// Before anything is measured.
 const WARM: Duration = Duration::from_millis(500);
+/// Time enough for notes to come, however slow the host.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(200);
 /// How long it is watched before and after, to know its speed then.
 const ALONE: Duration = Duration::from_secs(2);
-/// Notes may be so late.
-const LATE: Duration = Duration::from_millis(500);
 const SIGTERM: i32 = 15;
 
 /// The program's notes, and what was done meanwhile.
@@ -53,14 +54,35 @@ pub fn measure(both: &Both<'_>) -> Result<Vec<Metric>> {
 
 fn once(both: &Both<'_>, driver: &Driver) -> Result<Run> {
     let pid = both.guest.spawn(&PROGRAM, OUTPUT)?;
-    std::thread::sleep(WARM + ALONE);
-    let trip = both.there_and_back(driver, MOVE_KB);
-    std::thread::sleep(ALONE + LATE);
+    let known = |from_ns: Option<u64>, span: Duration| {
+        wait_for_notes(|| parse(&both.guest.read(OUTPUT)?), from_ns, span)
+    };
+    let moved = known(None, WARM + ALONE).and_then(|_| both.there_and_back(driver, MOVE_KB));
+    let run = moved.and_then(|trip| {
+        let notes = known(Some(trip.give.end_ns()), ALONE)?;
+        Ok(Run { notes, trip })
+    });
     both.guest.kill(pid, SIGTERM)?;
-    Ok(Run {
-        notes: parse(&both.guest.read(OUTPUT)?)?,
-        trip: trip?,
-    })
+    run
+}
+
+/// Waits until the notes reach so far behind a time, or behind the first of them, and returns them.
+fn wait_for_notes(
+    read: impl Fn() -> Result<Vec<(u64, f64)>>,
+    from_ns: Option<u64>,
+    span: Duration,
+) -> Result<Vec<(u64, f64)>> {
+    let start = Instant::now();
+    loop {
+        let notes = read()?;
+        if let (Some(first), Some(last)) = (notes.first(), notes.last()) {
+            if last.0 > from_ns.unwrap_or(first.0) + span.as_nanos() as u64 {
+                return Ok(notes);
+            }
+        }
+        ensure!(start.elapsed() < PATIENCE, "the program makes no progress");
+        std::thread::sleep(POLL);
+    }
 }
 
 impl Run {
@@ -148,6 +170,21 @@ mod tests {
                 give: span(4500, 500),
             },
         }
+    }
+
+    #[test]
+    fn notes_are_waited_for() {
+        let known = parse(NOTES).unwrap();
+        let seen = std::cell::Cell::new(1);
+        let read = || {
+            seen.set(seen.get() + 1);
+            Ok(known[..seen.get()].to_vec())
+        };
+        let notes = wait_for_notes(read, Some(3_000_000_000), Duration::from_secs(1)).unwrap();
+        assert_eq!(notes.len(), 4);
+        seen.set(0);
+        let notes = wait_for_notes(read, None, Duration::from_secs(2)).unwrap();
+        assert_eq!(notes.len(), 2);
     }
 
     #[test]
