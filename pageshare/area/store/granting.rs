@@ -83,6 +83,7 @@ where
             false => State::Described,
         };
         self.totals.here += u32::from(success);
+        self.totals.spare += u32::from(success);
         self.sweep(index)
     }
 
@@ -100,6 +101,7 @@ where
         if self.grants.add(Grant::new(reader, reference)).is_none() {
             return false;
         }
+        self.totals.spare -= u32::from(granted.grants == 0);
         granted.grants += 1;
         self.totals.grants += 1;
         true
@@ -134,17 +136,9 @@ where
         }
     }
 
-    /// Shows `each` the members that have a page, so that they can be asked for it, or named.
-    pub fn holders(&self, page: u32, mut each: impl FnMut(u32)) {
-        for index in 0..self.grants.count() {
-            if let Some(grant) = self
-                .grants
-                .get(index)
-                .filter(|grant| grant.reader.page == page)
-            {
-                each(grant.reader.member);
-            }
-        }
+    /// Whether a member has a page.
+    pub fn has(&self, member: u32, page: u32) -> bool {
+        self.grants.find(Reader { member, page }).is_some()
     }
 
     fn end(&mut self, index: u32) -> Gone {
@@ -154,6 +148,7 @@ where
         self.totals.grants -= 1;
         if let Some(page) = self.pages.get_mut(grant.reader.page) {
             page.grants -= 1;
+            self.totals.spare += u32::from(page.grants == 0);
         }
         Gone {
             reference: Some(grant.reference),

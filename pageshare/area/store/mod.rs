@@ -8,13 +8,15 @@
 //! ```text
 //!           add            want: Fill           filled            want: Grant
 //!   nothing ────▶ described ─────────▶ filling ────────▶ here ◀──────────────▶ granted
-//!                     ▲                   │ failed              release: End
-//!                     └───────────────────┘
+//!                     ▲                   │ failed        │     release: End
+//!                     └───────────────────┴───────────────┘
+//!                                          empty, thin
 //! ```
 //!
 //! The driver keeps, for each tree, which page each of its blocks is, reads and checks content,
 //! allocates memory and makes grants as it is told.
 
+mod emptying;
 mod granting;
 mod page;
 
@@ -47,6 +49,8 @@ pub struct Totals {
     pub unique: u32,
     /// Pages that have memory.
     pub here: u32,
+    /// Of those, the ones that nobody reads.
+    pub spare: u32,
     /// Grants: one for each page and each member that has it.
     pub grants: u32,
 }
@@ -61,6 +65,8 @@ pub struct Store<P, G> {
     pages: Table<P>,
     grants: Table<G>,
     totals: Totals,
+    /// Where [`Store::thin`] goes on.
+    hand: u32,
 }
 
 impl<P, G> Store<P, G>
@@ -76,6 +82,7 @@ where
             pages: Table::new(pages, seed),
             grants: Table::new(grants, seed),
             totals: Totals::default(),
+            hand: 0,
         }
     }
 
@@ -131,7 +138,9 @@ where
         if page.references > 0 || page.grants > 0 || page.state == State::Filling {
             return false;
         }
-        self.totals.here -= u32::from(page.state == State::Here);
+        let here = u32::from(page.state == State::Here);
+        self.totals.here -= here;
+        self.totals.spare -= here;
         self.totals.unique -= 1;
         self.pages.remove(index).is_some()
     }

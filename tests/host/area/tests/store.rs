@@ -11,6 +11,7 @@ type Plain = Store<Vec<Page>, Vec<Grant>>;
 
 const PAGES: usize = 6;
 const GRANTS: usize = 8;
+const MEMBERS: u32 = 3;
 
 fn store() -> Plain {
     Store::new(
@@ -37,6 +38,8 @@ enum Step {
     Granted(prop::sample::Index, bool),
     Release(u32, prop::sample::Index),
     Leave(u32),
+    Empty(prop::sample::Index),
+    Thin(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -44,11 +47,13 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (0..9u8).prop_map(Step::Add),
         3 => which().prop_map(Step::Remove),
-        6 => (0..3u32, which()).prop_map(|(member, page)| Step::Want(member, page)),
+        6 => (0..MEMBERS, which()).prop_map(|(member, page)| Step::Want(member, page)),
         4 => (which(), prop::bool::weighted(0.8)).prop_map(|(page, success)| Step::Filled(page, success)),
         5 => (which(), prop::bool::weighted(0.8)).prop_map(|(at, success)| Step::Granted(at, success)),
-        4 => (0..3u32, which()).prop_map(|(member, page)| Step::Release(member, page)),
-        1 => (0..3u32).prop_map(Step::Leave),
+        4 => (0..MEMBERS, which()).prop_map(|(member, page)| Step::Release(member, page)),
+        1 => (0..MEMBERS).prop_map(Step::Leave),
+        2 => which().prop_map(Step::Empty),
+        1 => (0..4u32).prop_map(Step::Thin),
     ]
 }
 
@@ -69,9 +74,15 @@ struct Model {
 
 impl Model {
     fn is_over(&self, page: u32) -> bool {
-        !self.references.contains_key(&page)
-            && !self.filling.contains(&page)
-            && !self.grants.keys().any(|&(_, of)| of == page)
+        !self.references.contains_key(&page) && !self.filling.contains(&page) && !self.is_read(page)
+    }
+
+    fn is_read(&self, page: u32) -> bool {
+        self.grants.keys().any(|&(_, of)| of == page)
+    }
+
+    fn is_spare(&self, page: u32) -> bool {
+        self.here.contains(&page) && !self.is_read(page)
     }
 
     /// Takes note of a page that is over, and checks that it should be.
@@ -128,6 +139,24 @@ impl Model {
                 let page = self.page(at);
                 let found = store.release(*member, page);
                 self.release(*member, page, found);
+            }
+            Step::Empty(at) => {
+                let page = self.page(at);
+                let spare = self.is_spare(page);
+                assert_eq!(store.empty(page), spare);
+                if spare {
+                    self.here.remove(&page);
+                }
+            }
+            Step::Thin(most) => {
+                let spare = self.here.iter().filter(|&&page| self.is_spare(page));
+                let wanted = (*most).min(spare.count() as u32);
+                let mut freed = Vec::new();
+                assert_eq!(store.thin(*most, |page| freed.push(page)), wanted);
+                assert_eq!(freed.len() as u32, wanted);
+                for page in freed {
+                    assert!(self.is_spare(page) && self.here.remove(&page));
+                }
             }
             Step::Leave(member) => {
                 let mut left = BTreeMap::new();
@@ -229,17 +258,21 @@ impl Model {
             referenced: self.references.values().sum(),
             unique: self.pages.len() as u32,
             here: self.here.len() as u32,
+            spare: self
+                .here
+                .iter()
+                .filter(|&&page| self.is_spare(page))
+                .count() as u32,
             grants: self.grants.len() as u32,
         };
         assert_eq!(*store.totals(), totals);
         for page in 0..PAGES as u32 + 2 {
             let content = self.pages.get(&page).map(|&content| digest(content));
             assert_eq!(store.digest(page).copied(), content);
-            let mut holders = BTreeSet::new();
-            store.holders(page, |member| assert!(holders.insert(member)));
-            let readers = self.grants.keys().filter(|key| key.1 == page);
-            assert!(readers.map(|key| key.0).eq(holders.iter().copied()));
-            assert_eq!(store.readers(page) as usize, holders.len());
+            let has = |member: &u32| self.grants.contains_key(&(*member, page));
+            assert!((0..MEMBERS).all(|member| store.has(member, page) == has(&member)));
+            let readers = (0..MEMBERS).filter(has).count();
+            assert_eq!(store.readers(page) as usize, readers);
         }
     }
 }
