@@ -12,16 +12,27 @@ use crate::{
             Call,
             Ioctl, //
         },
+        uapi::{
+            ShareMember,
+            SHARE_NEXT_MEMBER,
+            SHARE_VERSION,
+            SHARE_WITHDRAW, //
+        },
         work::{
             Task,
             Worker, //
         }, //
     },
-    member::Owner,
+    member::{
+        Figures,
+        Owner, //
+    },
     owner::{
+        self,
         Areas,
         Guest, //
     },
+    settings::Settings,
     xen::{
         domain::DomId,
         lifecycle::Pausing,
@@ -60,8 +71,7 @@ const CALLERS: usize = 4096;
 #[pin_data]
 pub(crate) struct Driver {
     own: Atomic<u32>,
-    /// How many pages this domain may have mapped of an owner.
-    most_pages: u32,
+    settings: Arc<Settings>,
     meeting: Arc<Meeting>,
     areas: Arc<Areas>,
     /// The number of the last member.
@@ -77,12 +87,12 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Context: a program's process, may sleep.
-    pub(crate) fn new(most_pages: u32) -> impl PinInit<Self, Error> {
+    pub(crate) fn new(settings: Arc<Settings>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             own: Atomic::new(u32::from(store::own_domid()?.number())),
-            most_pages,
             meeting: Arc::pin_init(Meeting::new(c"data/pageshare"), GFP_KERNEL)?,
-            areas: Arc::pin_init(Areas::new(), GFP_KERNEL)?,
+            areas: Arc::pin_init(Areas::new(settings.clone()), GFP_KERNEL)?,
+            settings,
             last: Atomic::new(0),
             guests <- new_mutex!(KVec::new()),
             owners <- new_mutex!(KVec::new()),
@@ -93,6 +103,39 @@ impl Driver {
     /// The domain this kernel runs in.
     pub(crate) fn own(&self) -> DomId {
         DomId::new(self.own.load(Relaxed)).unwrap_or(DomId::SELF)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn areas(&self) -> &Arc<Areas> {
+        &self.areas
+    }
+
+    /// How many domains have areas of this one mounted, or a link to do so.
+    pub(crate) fn members(&self) -> usize {
+        self.guests.lock().len()
+    }
+
+    /// What this domain has of others' areas, all owners together.
+    pub(crate) fn figures(&self) -> Figures {
+        let owners = self.owners.lock();
+        let each = owners.iter().map(|owner| owner.figures());
+        each.fold(Figures::default(), |sum, figures| sum + figures)
+    }
+
+    /// Sets for how long mappings are kept that nobody uses.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE`, see [`Settings::set_idle_seconds`].
+    pub(crate) fn set_idle_seconds(&self, seconds: u64) -> Result {
+        self.settings.set_idle_seconds(seconds)?;
+        for owner in self.owners.lock().iter() {
+            owner.kick();
+        }
+        Ok(())
     }
 
     /// Makes it possible to call others.
@@ -121,7 +164,7 @@ impl Driver {
         if let Some(known) = owners.iter().find(|known| known.domain() == owner) {
             return Ok(known.clone());
         }
-        let new = Owner::new(self.meeting.clone(), owner, self.most_pages)?;
+        let new = Owner::new(self.meeting.clone(), owner, self.settings.clone())?;
         owners.push(new.clone(), GFP_KERNEL)?;
         Ok(new)
     }
@@ -143,9 +186,44 @@ impl Driver {
             guest.kick();
         }
         guests.reserve(1, GFP_KERNEL)?;
-        let number = self.last.fetch_add(1, Relaxed);
+        let number = self.last.fetch_add(1, Relaxed).wrapping_add(1);
         let guest = Guest::answer(self.areas.clone(), number, caller, call)?;
         Ok(guests.push(guest, GFP_KERNEL)?)
+    }
+
+    /// Returns all members.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn guests(&self) -> Result<KVec<Arc<Worker<Guest>>>> {
+        let guests = self.guests.lock();
+        let mut list = KVec::with_capacity(guests.len(), GFP_KERNEL)?;
+        for guest in guests.iter() {
+            list.push(guest.clone(), GFP_KERNEL)?;
+        }
+        Ok(list)
+    }
+
+    /// `PAGESHARE_NEXT_MEMBER`.
+    fn next_member(&self, call: Call) -> Result {
+        let (mut reader, mut writer) = call.argument.reader_writer();
+        let asked: ShareMember = reader.read()?;
+        owner::check(asked.version, &asked.reserved)?;
+        let guests = self.guests()?;
+        let mut guests = guests.iter();
+        let next = guests.find(|guest| u64::from(guest.number()) > asked.number);
+        let next = next.ok_or(ENOENT)?;
+        let [granted, pages] = next.pages();
+        writer.write(&ShareMember {
+            version: SHARE_VERSION,
+            domain: next.domain().number().into(),
+            number: next.number().into(),
+            mounts: next.mounts() as u64,
+            granted: granted.into(),
+            pages: pages.into(),
+            ..ShareMember::default()
+        })
     }
 
     /// Drops a member that is gone. Returns whether there are others.
@@ -243,6 +321,10 @@ impl Pausing for Worker<Driver> {
 
 impl Ioctl for Worker<Driver> {
     fn ioctl(&self, call: Call) -> Result {
-        self.areas.request(call)
+        match call.command {
+            SHARE_WITHDRAW => self.areas.withdraw(call, &self.guests()?),
+            SHARE_NEXT_MEMBER => self.next_member(call),
+            _ => self.areas.request(call),
+        }
     }
 }

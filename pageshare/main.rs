@@ -19,14 +19,17 @@ use kernel::{
     sync::Arc, //
 };
 use linux::{
-    device::{
-        Device,
-        Groups, //
-    },
+    device::Device,
     param,
+    shrinker,
     work::Worker, //
 };
 use member::Files;
+use owner::Areas;
+use settings::{
+    Settings,
+    MOST_PAGES, //
+};
 use xen::{
     domain,
     lifecycle::Pause,
@@ -50,6 +53,10 @@ mod link;
 pub mod linux;
 mod member;
 mod owner;
+mod settings;
+mod surface;
+#[path = "../rust/xen/share_trace.rs"]
+pub mod trace;
 #[path = "../rust/linux/vfs/mod.rs"]
 pub mod vfs;
 #[path = "../rust/xen/window/mod.rs"]
@@ -71,13 +78,11 @@ module! {
     },
 }
 
-/// More cannot be mapped than Xen lets any domain by far: 4 GiB.
-const MOST_PAGES: u32 = 1 << 20;
-
 /// The module. What brings new mounts and members goes before what serves them.
 struct PageShare {
     _device: Pin<KBox<Device<Worker<Driver>>>>,
     _files: vfs::Registration<Files>,
+    _shrinker: shrinker::Registration<Areas>,
     _pause: Pause<Worker<Driver>>,
     _watch: Pin<KBox<Watch<Worker<Driver>>>>,
     _links: Links,
@@ -92,9 +97,6 @@ impl Drop for Links {
     }
 }
 
-/// No attributes yet but those of all devices.
-static GROUPS: Groups<1> = Groups::new([]);
-
 impl kernel::Module for PageShare {
     fn init(module: &'static ThisModule) -> Result<Self> {
         domain::require()?;
@@ -103,20 +105,23 @@ impl kernel::Module for PageShare {
             pr_err!("pages is from 1 to {MOST_PAGES}\n");
             return Err(EINVAL);
         }
-        let driver = Worker::new(c"pageshare", Driver::new(pages));
+        let settings = Arc::new(Settings::new(pages), GFP_KERNEL)?;
+        let driver = Worker::new(c"pageshare", Driver::new(settings));
         let driver = Arc::pin_init(driver, GFP_KERNEL)?;
         driver.prepare()?;
         let links = Links(driver.clone());
         let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
         let pause = Pause::new(c"pageshare", driver.clone())?;
         let files = vfs::Registration::new(module, driver.clone())?;
-        let device = Device::new(module, c"pageshare", driver.clone(), &GROUPS);
+        let shrinker = shrinker::Registration::new(c"pageshare", driver.areas().clone())?;
+        let device = Device::new(module, c"pageshare", driver.clone(), &surface::GROUPS);
         let device = KBox::pin_init(device, GFP_KERNEL)?;
 
         pr_info!("domain {}\n", driver.own());
         Ok(Self {
             _device: device,
             _files: files,
+            _shrinker: shrinker,
             _pause: pause,
             _watch: watch,
             _links: links,

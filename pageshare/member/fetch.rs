@@ -3,6 +3,7 @@
 //! Blocks that are not here are asked for, mapped and checked.
 
 use super::{
+    attach,
     held::Held,
     Answer,
     Owner,
@@ -27,7 +28,10 @@ use crate::area::{
         BATCH, //
     }, //
 };
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    trace, //
+};
 use kernel::{
     pr_warn_once,
     prelude::*, //
@@ -55,6 +59,22 @@ impl Proof<'_> {
             }
         }
     }
+}
+
+/// An owner that wants a block back each time before it is read so often has none for us.
+const TRIES: u32 = 64;
+
+/// As many blocks are given back when the owner has no room for others.
+const ROOM: u32 = 8 * BATCH;
+
+/// What came of asking for a block.
+enum Outcome {
+    /// It could not be asked for now.
+    NotNow,
+    /// It was mapped, or somebody else asks for it.
+    Done,
+    /// The owner does not grant it, or it is not what it should be.
+    Failed,
 }
 
 /// A request that is under way.
@@ -115,10 +135,11 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// `EIO` if the owner does not grant it, `EBADMSG` if it is not what it should be, `ENOMEM`; and
-    /// those of [`Owner::remote`].
+    /// `EIO` if the owner does not grant it, or it is not what it should be, `ESTALE` if the tree is
+    /// retired, `ENOMEM`; and those of [`Owner::remote`].
     pub(super) fn obtain(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Held<'_>> {
-        let mut asked = false;
+        let mut has_made_room = false;
+        let mut tries = 0;
         loop {
             let mut state = self.state.lock();
             match state.cache.find(key) {
@@ -126,23 +147,31 @@ impl Owner {
                     drop(state);
                     return Held::new(self, slot);
                 }
-                Found::Coming | Found::Going => self.wait(&mut state),
-                // The owner has not granted it.
-                Found::Absent if asked => return Err(EIO),
-                Found::Absent => {
-                    drop(state);
-                    asked = self.fetch(key, proof, ahead)?;
+                Found::Coming | Found::Going => {
+                    self.wait(&mut state);
+                    continue;
                 }
+                Found::Absent => drop(state),
+            }
+            match self.fetch(key, proof, ahead)? {
+                Outcome::NotNow => (),
+                // Perhaps the owner has no room, and we have what others could have.
+                Outcome::Failed if !has_made_room && self.evict(ROOM, Pressure::Need)? > 0 => {
+                    has_made_room = true;
+                }
+                Outcome::Failed => return Err(EIO),
+                Outcome::Done if tries == TRIES => return Err(EIO),
+                Outcome::Done => tries += 1,
             }
         }
     }
 
-    /// Asks for a block and those behind it. Returns false if that could not be done now.
-    fn fetch(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<bool> {
+    /// Asks for a block and those behind it.
+    fn fetch(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Outcome> {
         let mut batch = Batch::new()?;
         let remote = self.remote(key.tree)?;
         let Some(ticket) = self.request(key, ahead, &mut batch)? else {
-            return Ok(false);
+            return Ok(Outcome::NotNow);
         };
         if let Some(runs) = ticket.blocks.runs() {
             self.send(&Message::Fetch {
@@ -151,9 +180,18 @@ impl Owner {
                 runs,
             });
         }
-        self.granted(&ticket, &mut batch)?;
-        self.take(key, &ticket, &mut batch, proof);
-        Ok(true)
+        let granted = self.granted(key, &ticket, &mut batch);
+        let outcome = granted.map(|granted| {
+            let count = batch.wanted.len() as u32;
+            trace::fetch(self.domain, remote, ticket.blocks.count(), count);
+            match self.take(key, &ticket, &mut batch, proof) && granted {
+                true => Outcome::Done,
+                false => Outcome::Failed,
+            }
+        });
+        // Of what the owner wanted back meanwhile nothing may be left now.
+        self.settle();
+        outcome
     }
 
     /// Begins a request. [`None`] if that could not be done now, but perhaps another time.
@@ -195,8 +233,9 @@ impl Owner {
         }))
     }
 
-    /// Waits for the owner's grants, and learns which of them are to be mapped where.
-    fn granted(&self, ticket: &Ticket, batch: &mut Batch) -> Result {
+    /// Waits for the owner's grants, and learns which of them are to be mapped where. Returns whether
+    /// it has granted the first block, if that was asked for.
+    fn granted(&self, first: Key, ticket: &Ticket, batch: &mut Batch) -> Result<bool> {
         let mut state = self.state.lock();
         let list = loop {
             let asked = state.answers.get(ticket.number as usize).ok_or(EINVAL)?;
@@ -206,10 +245,10 @@ impl Owner {
             match asked.answer {
                 Answer::None => self.wait(&mut state),
                 Answer::Granted => break asked.refs,
-                Answer::Refused => {
+                Answer::Refused(reason) => {
                     // It was sent, and so it can be refused.
                     let _ = state.cache.refused(ticket.number);
-                    return Err(EIO);
+                    return Err(attach::error(reason));
                 }
                 Answer::Lost => return Err(Failure::NotConnected.into()),
             }
@@ -221,21 +260,29 @@ impl Owner {
             None => return Err(EIO),
         };
         drop(state);
-        granted.map(|_| ()).map_err(|Violation| {
+        granted.map_err(|Violation| {
             self.broken();
             EIO
-        })
+        })?;
+        let blocks = ticket.blocks.runs();
+        let blocks = blocks.into_iter().flat_map(|runs| runs.blocks());
+        let refs = list.refs().into_iter().flat_map(|refs| refs.iter());
+        let refused =
+            |(block, reference): (u32, Option<u32>)| block == first.block && reference.is_none();
+        let is_refused = blocks.zip(refs).any(refused);
+        Ok(!is_refused)
     }
 
-    /// Maps what was granted and checks it. What is not what it should be is given back.
-    fn take(&self, first: Key, ticket: &Ticket, batch: &mut Batch, proof: &Proof<'_>) {
+    /// Maps what was granted and checks it. What is not what it should be is given back; returns
+    /// false if the first block is among that.
+    fn take(&self, first: Key, ticket: &Ticket, batch: &mut Batch, proof: &Proof<'_>) -> bool {
         let Batch {
             wanted,
             mapped,
             closing,
             back,
         } = batch;
-        let mut failed = 0;
+        let mut has_first = true;
         self.window.map(wanted, |slot, result| match result {
             Ok(()) => put(mapped, slot),
             Err(error) => {
@@ -243,8 +290,8 @@ impl Owner {
                     "a page of domain {} is not mapped: {error:?}\n",
                     self.domain
                 );
-                failed += 1;
                 let mut state = self.state.lock();
+                has_first &= state.cache.key(slot) != Some(first);
                 state.cache.mapped(ticket.number, slot, false, back);
             }
         });
@@ -255,6 +302,7 @@ impl Owner {
                 self.window.unmap(&[slot], |_, _| {});
             }
             let mut state = self.state.lock();
+            has_first &= sound || state.cache.key(slot) != Some(first);
             if state.cache.mapped(ticket.number, slot, sound, back) {
                 put(closing, slot);
             }
@@ -262,6 +310,7 @@ impl Owner {
         self.changed.notify_all();
         self.give_back(first.tree, back);
         self.unmap(closing);
+        has_first
     }
 
     /// Checks that what is mapped in a slot is its block.

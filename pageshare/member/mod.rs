@@ -11,10 +11,12 @@
 mod attach;
 mod blocks;
 mod fetch;
+mod figures;
 mod files;
 mod held;
 mod worker;
 
+pub(crate) use figures::Figures;
 pub(crate) use files::Files;
 
 use crate::{
@@ -22,12 +24,14 @@ use crate::{
         cache::{
             Cache,
             Key,
+            Pressure,
             Request,
             Slot, //
         },
         format::Digest,
         wire::{
             Message,
+            Reason,
             RefList,
             RunList, //
         }, //
@@ -41,6 +45,8 @@ use crate::{
         random,
         work::Worker, //
     },
+    settings::Settings,
+    trace,
     vfs::Mount,
     window::Window,
     xen::{
@@ -75,8 +81,8 @@ enum Answer {
     None,
     /// Grants.
     Granted,
-    /// That it does not grant anything.
-    Refused,
+    /// That it does not grant anything, and why.
+    Refused(Reason),
     /// It never will: the link is over, and the request with it.
     Lost,
 }
@@ -128,12 +134,15 @@ struct State {
     waiting: u32,
     /// When the owner has last said something, or was first waited for.
     heard: Instant<Monotonic>,
+    /// When it was last looked for what is not used.
+    tidied: Option<Instant<Monotonic>>,
 }
 
 /// The owner of areas that are mounted here.
 #[pin_data]
 pub(crate) struct Owner {
     domain: DomId,
+    settings: Arc<Settings>,
     meeting: Arc<Meeting>,
     #[pin]
     window: Window,
@@ -148,7 +157,7 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Nothing of the areas of `domain` is mounted. Up to `most` pages may be mapped.
+    /// Nothing of the areas of `domain` is mounted.
     ///
     /// Context: process context, may sleep.
     ///
@@ -158,8 +167,9 @@ impl Owner {
     pub(crate) fn new(
         meeting: Arc<Meeting>,
         domain: DomId,
-        most: u32,
+        settings: Arc<Settings>,
     ) -> Result<Arc<Worker<Self>>> {
+        let most = settings.pages();
         let slots = KVVec::from_elem(Slot::default(), most as usize, GFP_KERNEL)?;
         let requests = KVec::from_elem(Request::new(), REQUESTS, GFP_KERNEL)?;
         let mut answers = KVec::with_capacity(REQUESTS, GFP_KERNEL)?;
@@ -181,12 +191,14 @@ impl Owner {
             withdrawals: KVec::new(),
             waiting: 0,
             heard: Instant::now(),
+            tidied: None,
         };
         let owner = Arc::pin_init(
             Worker::new(
                 c"pageshare-owner",
                 try_pin_init!(Self {
                     domain,
+                    settings,
                     meeting,
                     window <- Window::new(*domain, most),
                     state <- new_mutex!(state),
@@ -233,6 +245,7 @@ impl Owner {
             state.lose()
         };
         if let Some(link) = link {
+            trace::link_down(self.domain, false);
             // Who does not hear it will notice.
             let _ = link.send(&Message::Goodbye);
             link.set_worker(None);
@@ -245,6 +258,24 @@ impl Owner {
     pub(crate) fn forget_worker(&self) {
         let worker = self.worker.lock().take();
         drop(worker);
+    }
+
+    /// Gives back up to `most` blocks that nobody uses. Returns how many there were.
+    ///
+    /// Context: process context, may sleep; not under the state's lock.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn evict(&self, most: u32, pressure: Pressure) -> Result<u32> {
+        let mut closing = KVVec::with_capacity(most as usize, GFP_KERNEL)?;
+        let close = |slot| {
+            // There is room for as many.
+            let _ = closing.push(slot, GFP_NOWAIT);
+        };
+        let found = self.state.lock().cache.evict(most, pressure, close);
+        self.unmap(&closing);
+        Ok(found)
     }
 
     /// Unmaps slots that the cache has closed, and tells the owner.
@@ -295,6 +326,7 @@ impl Owner {
     fn lose(&self) {
         let link = self.state.lock().lose();
         if let Some(link) = link {
+            trace::link_down(self.domain, false);
             link.set_worker(None);
         }
         self.changed.notify_all();
@@ -384,6 +416,7 @@ impl Releases {
         let list = core::mem::take(&mut self.list);
         let remote = owner.state.lock().remote(self.tree);
         if let (Some(tree), Some(runs)) = (remote, list.runs()) {
+            trace::give_back(owner.domain, tree, runs.count());
             owner.send(&Message::Release { tree, runs });
         }
     }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     area::{
+        cache::Pressure,
         wire::{
             Message,
             RefList,
@@ -30,7 +31,8 @@ use crate::{
         Link,
         Lost, //
     },
-    linux::work::Task, //
+    linux::work::Task,
+    trace, //
 };
 use kernel::{
     prelude::*,
@@ -52,6 +54,9 @@ const PATIENCE_MS: i64 = 15_000;
 
 /// As many messages are taken at once; then others have their turn.
 const BUDGET: usize = 64;
+
+/// An owner that wants more back at once than that breaks the protocol.
+const WITHDRAWALS: usize = 64;
 
 impl Owner {
     /// The link, whether it is up or not.
@@ -77,7 +82,7 @@ impl Owner {
 
     fn handle(&self, message: Message<'_>) -> Result<(), Lost> {
         match message {
-            Message::Hello { version, .. } => self.greeted(version),
+            Message::Hello { version, pages } => self.greeted(version, pages),
             Message::Attached {
                 request,
                 tree,
@@ -94,7 +99,7 @@ impl Owner {
             ),
             Message::Refused { request, reason } => {
                 if self.answered(request, Err(attach::error(reason))).is_err() {
-                    return self.told(request, Answer::Refused, RefList::new());
+                    return self.told(request, Answer::Refused(reason), RefList::new());
                 }
                 Ok(())
             }
@@ -117,18 +122,23 @@ impl Owner {
         }
     }
 
-    /// The owner is there.
-    fn greeted(&self, version: u32) -> Result<(), Lost> {
-        if version != VERSION {
+    /// The owner is there, and grants up to `pages` pages at once.
+    fn greeted(&self, version: u32, pages: u32) -> Result<(), Lost> {
+        if version != VERSION || pages == 0 {
             return Err(Lost);
         }
         let mut state = self.state.lock();
-        if let Phase::Calling(link) = &state.phase {
-            state.phase = Phase::Up(link.clone());
-            drop(state);
-            self.meeting.withdraw(self.domain);
-            self.changed.notify_all();
-        }
+        let Phase::Calling(link) = &state.phase else {
+            return Ok(());
+        };
+        state.phase = Phase::Up(link.clone());
+        let beyond = state.cache.set_limit(pages);
+        drop(state);
+        self.meeting.withdraw(self.domain);
+        self.changed.notify_all();
+        trace::link_up(self.domain, false);
+        // With no memory for that they are given back later, to have room.
+        let _ = self.evict(beyond, Pressure::Need);
         Ok(())
     }
 
@@ -159,11 +169,16 @@ impl Owner {
         let mut closing = KVec::new();
         {
             let mut state = self.state.lock();
-            let tree = state.local(remote).ok_or(Lost)?;
+            if state.withdrawals.len() == WITHDRAWALS {
+                return Err(Lost);
+            }
             let pushed = state.withdrawals.push(request, GFP_KERNEL);
             pushed.map_err(|_| Lost)?;
-            let close = |slot| note(&mut closing, slot);
-            state.cache.withdraw(tree, runs, close);
+            // One that is just attached, or not any more, has nothing mapped.
+            if let Some(tree) = state.local(remote) {
+                let close = |slot| note(&mut closing, slot);
+                state.cache.withdraw(tree, runs, close);
+            }
         }
         self.unmap(&closing);
         self.settle();
@@ -175,11 +190,34 @@ impl Owner {
         let mut closing = KVec::new();
         {
             let mut state = self.state.lock();
-            let tree = state.local(remote).ok_or(Lost)?;
-            state.cache.retire(tree, |slot| note(&mut closing, slot));
+            if let Some(tree) = state.local(remote) {
+                state.cache.retire(tree, |slot| note(&mut closing, slot));
+            }
         }
         self.unmap(&closing);
         Ok(())
+    }
+
+    /// Gives back what was not used since it was last looked. Returns when to look again.
+    fn tidy(&self) -> Option<Msecs> {
+        let period = self.settings.idle()?;
+        let idle = {
+            let mut state = self.state.lock();
+            if state.cache.used() == 0 {
+                state.tidied = None;
+                return None;
+            }
+            let since = *state.tidied.get_or_insert_with(Instant::now);
+            let left = i64::from(period) - since.elapsed().as_millis();
+            match Msecs::try_from(left) {
+                Ok(left) if left > 0 => return Some(left.min(period)),
+                _ => state.tidied = Some(Instant::now()),
+            }
+            state.cache.idle()
+        };
+        // With no memory for that the next time will do.
+        let _ = self.evict(idle, Pressure::Idle);
+        Some(period)
     }
 
     /// Looks whether the owner is still there. Returns when to look again.
@@ -224,7 +262,7 @@ impl Task for Owner {
         });
         match more {
             Ok(true) => Some(0),
-            Ok(false) => self.look(&link),
+            Ok(false) => [self.look(&link), self.tidy()].into_iter().flatten().min(),
             Err(Lost) => {
                 self.lose();
                 None

@@ -3,6 +3,7 @@
 //! An area: pages, each content once, and the trees that are made of them.
 
 use super::{
+    account::Account,
     loaded::{
         Loaded,
         Source, //
@@ -27,6 +28,7 @@ use crate::{
         }, //
     },
     linux::random,
+    settings::Settings,
     xen::domain::DomId,
     Frame, //
 };
@@ -58,6 +60,7 @@ struct Inner {
 /// An area.
 #[pin_data]
 pub(super) struct Area {
+    settings: Arc<Settings>,
     name: Label,
     uuid: Uuid,
     /// How many pages and grants it may have.
@@ -82,7 +85,11 @@ impl Area {
     /// # Errors
     ///
     /// `ERANGE` if that is none or too many, `ENOMEM`.
-    pub(super) fn new(name: Label, uuid: Uuid, pages: u32, grants: u32) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        (name, uuid): (Label, Uuid),
+        [pages, grants]: [u32; 2],
+    ) -> Result<Arc<Self>> {
         if !(1..=MOST).contains(&pages) || !(1..=MOST).contains(&grants) {
             return Err(ERANGE);
         }
@@ -99,6 +106,7 @@ impl Area {
         };
         Arc::pin_init(
             pin_init!(Self {
+                settings,
                 name,
                 uuid,
                 limits: [pages, grants],
@@ -171,6 +179,20 @@ impl Area {
         }
     }
 
+    /// Adds the trees of that name to `list`; all for no name.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn named(&self, name: &Label, list: &mut KVec<Arc<Loaded>>) -> Result {
+        for tree in self.inner.lock().trees.iter() {
+            if *name == Label::NONE || tree.name() == name {
+                list.push(tree.clone(), GFP_KERNEL)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the tree with that digest.
     pub(super) fn with_digest(&self, digest: &Digest) -> Option<Arc<Loaded>> {
         let inner = self.inner.lock();
@@ -226,6 +248,10 @@ impl Area {
     }
 
     /// Removes the tree of that name.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none.
     pub(super) fn unload(&self, name: &Label) -> Result {
         let removed = {
             let mut inner = self.inner.lock();
@@ -251,28 +277,31 @@ impl Area {
         }
     }
 
-    /// Lets a member, which is the domain `domain`, read a page, for one more block. `fill` reads
-    /// the content, if nobody has. Returns the grant's reference; [`None`] if it is not to be had.
+    /// Lets a member read a page, for one more block. `fill` reads the content, if nobody has.
+    /// Returns the grant's reference; [`None`] if it is not to be had.
     ///
     /// Context: process context, sleeps.
     pub(super) fn grant(
         &self,
-        (member, domain): (u32, DomId),
+        member: &Account,
         page: u32,
         fill: impl Fn(&Digest) -> Result<Frame>,
     ) -> Option<u32> {
         let mut inner = self.inner.lock();
         loop {
-            match inner.store.want(member, page) {
+            match inner.store.want(member.number(), page) {
                 Want::Has(reference) => return Some(reference),
                 Want::Never => return None,
                 Want::Wait => self.filled.wait(&mut inner),
-                Want::Grant => return inner.grant(member, domain, page),
+                Want::Grant => return inner.grant(member, page),
                 Want::Fill => {
                     let digest = *inner.store.digest(page)?;
                     drop(inner);
                     let frame = fill(&digest);
                     inner = self.inner.lock();
+                    if frame.is_ok() {
+                        self.settings.count_filled();
+                    }
                     let success = inner.filled(page, frame.ok());
                     self.filled.notify_all();
                     if !success {
@@ -284,9 +313,12 @@ impl Area {
     }
 
     /// A member does not read a page any more, for one block.
-    pub(super) fn release(&self, member: u32, page: u32) -> Result<(), Violation> {
+    pub(super) fn release(&self, member: &Account, page: u32) -> Result<(), Violation> {
         let mut inner = self.inner.lock();
-        let gone = inner.store.release(member, page)?;
+        let gone = inner.store.release(member.number(), page)?;
+        if gone.reference.is_some() {
+            member.give();
+        }
         let over = inner.end(page, gone);
         drop(inner);
         drop(over);
@@ -294,10 +326,53 @@ impl Area {
     }
 
     /// A member is gone.
-    pub(super) fn leave(&self, member: u32) {
+    pub(super) fn leave(&self, member: &Account) {
         let mut inner = self.inner.lock();
         let Inner { store, frames, .. } = &mut *inner;
-        store.leave(member, |page, gone| end(frames, page, gone, &mut None));
+        store.leave(member.number(), |page, gone| {
+            member.give();
+            end(frames, page, gone, &mut None);
+        });
+    }
+
+    /// Whether a member has a page.
+    pub(super) fn has(&self, member: &Account, page: u32) -> bool {
+        self.inner.lock().store.has(member.number(), page)
+    }
+
+    /// Frees the memory of a page, if nobody reads it. Returns whether it had some.
+    pub(super) fn empty(&self, page: u32) -> bool {
+        let freed = {
+            let mut inner = self.inner.lock();
+            match inner.store.empty(page) {
+                true => inner.frames.get_mut(page as usize).and_then(Option::take),
+                false => None,
+            }
+        };
+        freed.is_some()
+    }
+
+    /// Returns how many pages have memory that nobody reads; [`None`] if somebody uses the area just
+    /// now.
+    ///
+    /// Context: any in which a mutex may be tried.
+    pub(super) fn spare(&self) -> Option<u32> {
+        Some(self.inner.try_lock()?.store.totals().spare)
+    }
+
+    /// Frees the memory of up to `most` pages that nobody reads. Returns how many there were;
+    /// [`None`] if somebody uses the area just now.
+    ///
+    /// Context: any in which a mutex may be tried.
+    pub(super) fn thin(&self, most: u32) -> Option<u32> {
+        let mut inner = self.inner.try_lock()?;
+        let Inner { store, frames, .. } = &mut *inner;
+        let free = |page: u32| {
+            if let Some(place) = frames.get_mut(page as usize) {
+                *place = None;
+            }
+        };
+        Some(store.thin(most, free))
     }
 }
 
@@ -326,10 +401,14 @@ impl Inner {
     }
 
     /// Grants a page that is there.
-    fn grant(&mut self, member: u32, domain: DomId, page: u32) -> Option<u32> {
+    fn grant(&mut self, member: &Account, page: u32) -> Option<u32> {
+        if !member.has_room() {
+            return None;
+        }
         let frame = self.frames.get_mut(page as usize)?.as_mut()?;
-        let reference = frame.grant(domain).ok()?;
-        if self.store.granted(member, page, reference) {
+        let reference = frame.grant(member.domain()).ok()?;
+        if self.store.granted(member.number(), page, reference) {
+            member.take();
             return Some(reference);
         }
         frame.end(reference);

@@ -3,10 +3,12 @@
 //! A member, as its owner sees it: what it asks for, and what it has.
 
 use super::{
+    account::Account,
     loaded::{
         Attachment,
         Loaded, //
     },
+    withdrawal::Asked,
     Areas, //
 };
 use crate::{
@@ -30,9 +32,11 @@ use crate::{
         Task,
         Worker, //
     },
+    trace,
     xen::domain::DomId, //
 };
 use kernel::{
+    new_condvar,
     new_mutex,
     prelude::*,
     sync::{
@@ -41,6 +45,7 @@ use kernel::{
             Relaxed, //
         },
         Arc,
+        CondVar,
         Mutex, //
     },
     time::Msecs, //
@@ -59,9 +64,9 @@ const MOST_TREES: usize = 64;
 #[pin_data]
 pub(crate) struct Guest {
     areas: Arc<Areas>,
-    /// What stands for it in areas: another number each time.
-    number: u32,
-    link: Arc<Link<Guest>>,
+    /// Its number is another one each time.
+    pub(super) account: Account,
+    pub(super) link: Arc<Link<Guest>>,
     /// It is to end.
     ending: Atomic<bool>,
     /// It ends, or has ended.
@@ -71,6 +76,12 @@ pub(crate) struct Guest {
     /// What it has mounted, by the number that it was given for that.
     #[pin]
     trees: Mutex<KVec<Option<Attachment>>>,
+    /// What it was asked to give back.
+    #[pin]
+    pub(super) asked: Mutex<Asked>,
+    /// It has given something back, or is gone.
+    #[pin]
+    pub(super) answered: CondVar,
 }
 
 impl Guest {
@@ -94,12 +105,14 @@ impl Guest {
                 c"pageshare-guest",
                 pin_init!(Self {
                     areas,
-                    number,
+                    account: Account::new(number, member),
                     link: kept,
                     ending: Atomic::new(false),
                     ended: Atomic::new(false),
                     over: Atomic::new(false),
                     trees <- new_mutex!(KVec::new()),
+                    asked <- new_mutex!(Asked::new()),
+                    answered <- new_condvar!(),
                 }),
             ),
             GFP_KERNEL,
@@ -117,6 +130,26 @@ impl Guest {
     /// Whether that is how it has called.
     pub(crate) fn is_call(&self, call: &Rendezvous) -> bool {
         self.link.call() == call
+    }
+
+    /// What stands for it in areas, and in the order of members.
+    pub(crate) fn number(&self) -> u32 {
+        self.account.number()
+    }
+
+    /// How many pages it has, and how many it may have.
+    pub(crate) fn pages(&self) -> [u32; 2] {
+        [self.account.granted(), self.account.most()]
+    }
+
+    /// How many trees it has mounted.
+    pub(crate) fn mounts(&self) -> usize {
+        self.trees.lock().iter().flatten().count()
+    }
+
+    /// Whether its link has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Relaxed)
     }
 
     /// Whether it is gone.
@@ -140,10 +173,12 @@ impl Guest {
         let _ = self.link.send(&Message::Goodbye);
         let trees = core::mem::take(&mut *self.trees.lock());
         for attachment in trees.iter().flatten() {
-            attachment.tree().area().leave(self.number);
+            attachment.tree().area().leave(&self.account);
         }
         drop(trees);
+        self.answered.notify_all();
         self.link.set_worker(None);
+        trace::link_down(self.domain(), true);
         // Only now: whoever drops it waits for the worker, which may be here.
         self.over.store(true, Relaxed);
     }
@@ -163,10 +198,7 @@ impl Guest {
     fn handle(&self, message: Message<'_>) -> Result<(), Lost> {
         match message {
             Message::Hello { version, .. } if version != VERSION => Err(Lost),
-            Message::Hello { pages, .. } => self.link.send(&Message::Hello {
-                version: VERSION,
-                pages,
-            }),
+            Message::Hello { pages, .. } => self.greet(pages),
             Message::Attach {
                 request,
                 area,
@@ -184,10 +216,22 @@ impl Guest {
             } => self.fetch(tree, request, runs),
             Message::Release { tree, runs } => self.release(tree, runs),
             Message::Detach { tree } => self.detach(tree),
+            Message::Withdrawn { request } => self.given_back(request),
             Message::Goodbye => Err(Lost),
             // What owners say, or what nobody has asked for.
             _ => Err(Lost),
         }
+    }
+
+    /// Answers the member's first message: it means to have so many pages.
+    fn greet(&self, pages: u32) -> Result<(), Lost> {
+        let pages = pages.min(self.areas.settings.member_pages());
+        self.account.set_most(pages);
+        trace::link_up(self.domain(), true);
+        self.link.send(&Message::Hello {
+            version: VERSION,
+            pages,
+        })
     }
 
     /// Answers who wants to attach to a tree.
@@ -233,20 +277,44 @@ impl Guest {
         Ok(attachment.ok_or(Lost)?.tree().clone())
     }
 
+    /// Returns the trees that `wanted` says it wants, with their numbers.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn attached(
+        &self,
+        wanted: impl Fn(&Loaded) -> bool,
+    ) -> Result<KVec<(u32, Arc<Loaded>)>> {
+        let mut found = KVec::new();
+        for (number, place) in (0..).zip(self.trees.lock().iter()) {
+            if let Some(attachment) = place.as_ref().filter(|place| wanted(place.tree())) {
+                found.push((number, attachment.tree().clone()), GFP_KERNEL)?;
+            }
+        }
+        Ok(found)
+    }
+
     fn fetch(&self, number: u32, request: u32, runs: Runs<'_>) -> Result<(), Lost> {
         let tree = self.tree(number)?;
+        if tree.is_retired() {
+            let reason = Reason::Retired;
+            return self.link.send(&Message::Refused { request, reason });
+        }
         let mut list = RefList::new();
         for block in runs.blocks() {
-            list.push(tree.grant(self.number, self.domain(), block));
+            list.push(tree.grant(&self.account, block));
         }
         let refs = list.refs().ok_or(Lost)?;
+        let granted = refs.iter().flatten().count() as u32;
+        trace::grant(self.domain(), number, refs.count(), granted);
         self.link.send(&Message::Granted { request, refs })
     }
 
     fn release(&self, number: u32, runs: Runs<'_>) -> Result<(), Lost> {
         let tree = self.tree(number)?;
         let mut blocks = runs.blocks();
-        blocks.try_for_each(|block| tree.release(self.number, block).map_err(|_| Lost))
+        blocks.try_for_each(|block| tree.release(&self.account, block).map_err(|_| Lost))
     }
 
     fn detach(&self, number: u32) -> Result<(), Lost> {

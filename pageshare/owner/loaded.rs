@@ -2,7 +2,10 @@
 
 //! A tree in an area, and the file that has its blocks.
 
-use super::area::Area;
+use super::{
+    account::Account,
+    area::Area, //
+};
 use crate::{
     area::{
         format::{
@@ -19,7 +22,6 @@ use crate::{
     backing::Backing,
     digest::sha256,
     failure::Failure,
-    xen::domain::DomId,
     Frame, //
 };
 use kernel::{
@@ -123,6 +125,7 @@ pub(super) struct Loaded {
     /// Which page of the area each block is.
     pages: KVVec<u32>,
     attached: Atomic<u64>,
+    retired: Atomic<bool>,
 }
 
 impl Loaded {
@@ -140,6 +143,7 @@ impl Loaded {
             source,
             pages,
             attached: Atomic::new(0),
+            retired: Atomic::new(false),
         };
         Ok(Arc::new(tree, GFP_KERNEL)?)
     }
@@ -169,18 +173,41 @@ impl Loaded {
         self.attached.load(Relaxed)
     }
 
-    /// Lets a member, which is the domain `domain`, read a block, and returns the grant. [`None`] if
-    /// it is not to be had.
+    /// Whether no more blocks of it are to be had.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    /// From now on no more blocks of it are to be had.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+    }
+
+    /// Lets a member read a block, and returns the grant. [`None`] if it is not to be had.
     ///
     /// Context: process context, sleeps.
-    pub(super) fn grant(&self, member: u32, domain: DomId, block: u32) -> Option<u32> {
+    pub(super) fn grant(&self, member: &Account, block: u32) -> Option<u32> {
         let page = *self.pages.get(block as usize)?;
         let fill = |digest: &Digest| self.source.fill(block, digest);
-        self.area.grant((member, domain), page, fill)
+        self.area.grant(member, page, fill)
+    }
+
+    /// Whether a member may have a block mapped: it has the page that it is.
+    pub(super) fn is_held(&self, member: &Account, block: u32) -> bool {
+        let page = self.pages.get(block as usize);
+        page.is_some_and(|&page| self.area.has(member, page))
+    }
+
+    /// Frees the memory of all blocks that nobody reads. Returns how many pages that were.
+    ///
+    /// Context: process context, may sleep.
+    pub(super) fn empty(&self) -> u64 {
+        let freed = self.pages.iter().filter(|&&page| self.area.empty(page));
+        freed.count() as u64
     }
 
     /// A member does not read a block any more.
-    pub(super) fn release(&self, member: u32, block: u32) -> Result<(), Violation> {
+    pub(super) fn release(&self, member: &Account, block: u32) -> Result<(), Violation> {
         let page = self.pages.get(block as usize).ok_or(Violation)?;
         self.area.release(member, *page)
     }

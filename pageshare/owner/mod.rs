@@ -2,18 +2,25 @@
 
 //! The areas that this domain keeps for others.
 
+mod account;
 mod area;
 mod guest;
 mod loaded;
 mod requests;
 mod trust;
+mod withdrawal;
 
 pub(crate) use guest::Guest;
+pub(crate) use requests::check;
 
-use crate::area::wire::{
-    Label,
-    Reason,
-    Uuid, //
+use crate::{
+    area::wire::{
+        Label,
+        Reason,
+        Uuid, //
+    },
+    linux::shrinker::Shrink,
+    settings::Settings, //
 };
 use area::Area;
 use kernel::{
@@ -29,14 +36,16 @@ use loaded::Loaded;
 /// All areas.
 #[pin_data]
 pub(crate) struct Areas {
+    settings: Arc<Settings>,
     #[pin]
     list: Mutex<KVec<Arc<Area>>>,
 }
 
 impl Areas {
     /// None yet.
-    pub(crate) fn new() -> impl PinInit<Self> {
+    pub(crate) fn new(settings: Arc<Settings>) -> impl PinInit<Self> {
         pin_init!(Self {
+            settings,
             list <- new_mutex!(KVec::new()),
         })
     }
@@ -118,5 +127,51 @@ impl Areas {
         let area = self.find_uuid(area).filter(|area| area.allows(member));
         let area = area.ok_or(Reason::NoArea)?;
         area.with_digest(digest).ok_or(Reason::NoTree)
+    }
+}
+
+impl Areas {
+    /// Adds what `figure` makes of each area.
+    fn sum(&self, figure: impl Fn(&Area) -> u64) -> u64 {
+        self.list.lock().iter().map(|area| figure(area)).sum()
+    }
+
+    /// How many pages members have, one counted for each of them.
+    pub(crate) fn granted(&self) -> u64 {
+        self.sum(|area| area.totals().grants.into())
+    }
+
+    /// How many pages have memory.
+    pub(crate) fn in_memory(&self) -> u64 {
+        self.sum(|area| area.totals().here.into())
+    }
+
+    /// How many pages have memory and nobody reads them.
+    pub(crate) fn spare(&self) -> u64 {
+        self.sum(|area| area.totals().spare.into())
+    }
+}
+
+/// What nobody reads is read from its file again when it is asked for.
+impl Shrink for Areas {
+    fn count(&self) -> usize {
+        let Some(list) = self.list.try_lock() else {
+            return 0;
+        };
+        let spare = list.iter().filter_map(|area| area.spare());
+        spare.map(|pages| pages as usize).sum()
+    }
+
+    fn scan(&self, pages: usize) -> Option<usize> {
+        let list = self.list.try_lock()?;
+        let mut freed = 0;
+        for area in list.iter() {
+            let most = u32::try_from(pages - freed).unwrap_or(u32::MAX);
+            freed += area.thin(most).unwrap_or(0) as usize;
+            if freed >= pages {
+                break;
+            }
+        }
+        Some(freed)
     }
 }

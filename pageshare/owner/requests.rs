@@ -48,7 +48,7 @@ use kernel::{
 const RULES_MAX: usize = PAGE_SIZE;
 
 /// Checks what all arguments begin with, and that what is reserved is zero.
-fn check(version: u32, reserved: &[u64]) -> Result {
+pub(crate) fn check(version: u32, reserved: &[u64]) -> Result {
     if version == SHARE_VERSION && reserved.iter().all(|&word| word == 0) {
         Ok(())
     } else {
@@ -57,7 +57,7 @@ fn check(version: u32, reserved: &[u64]) -> Result {
 }
 
 /// Returns the name that a program means; it may be none.
-fn name_or_none(bytes: &[u8; SHARE_NAME]) -> Result<Label> {
+pub(super) fn name_or_none(bytes: &[u8; SHARE_NAME]) -> Result<Label> {
     let end = bytes.iter().position(|&byte| byte == 0).ok_or(EINVAL)?;
     let (name, rest) = bytes.split_at(end);
     if rest.iter().any(|&byte| byte != 0) {
@@ -110,7 +110,7 @@ impl Areas {
     }
 
     /// Returns the area with the name that a program means.
-    fn named_area(&self, bytes: &[u8; SHARE_NAME]) -> Result<Arc<Area>> {
+    pub(super) fn named_area(&self, bytes: &[u8; SHARE_NAME]) -> Result<Arc<Area>> {
         self.find(&name(bytes)?).ok_or(ENOENT)
     }
 
@@ -119,7 +119,8 @@ impl Areas {
         let asked: ShareArea = argument.reader().read()?;
         check(asked.version, &asked.reserved)?;
         let (name, uuid) = (name(&asked.name)?, Uuid(asked.uuid));
-        self.add(Area::new(name, uuid, asked.pages, asked.grants)?)
+        let limits = [asked.pages, asked.grants];
+        self.add(Area::new(self.settings.clone(), (name, uuid), limits)?)
     }
 
     /// `PAGESHARE_NEXT_AREA`.

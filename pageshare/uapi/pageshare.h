@@ -122,6 +122,51 @@ struct pageshare_remove {
 	__u64 reserved[4];
 };
 
+/* In flags of struct pageshare_withdraw: nothing is to be had any more. */
+#define PAGESHARE_RETIRE	(1U << 0)
+
+/**
+ * struct pageshare_withdraw - argument of PAGESHARE_WITHDRAW
+ * @version: in: PAGESHARE_VERSION
+ * @flags: in: 0 or PAGESHARE_RETIRE
+ * @area: in: the area's name
+ * @tree: in: the tree's name; zeroes for all trees
+ * @freed: out: pages whose memory was freed
+ * @holders: out: how many members have not given back what they have
+ * @holder: out: the domain of the last one of them
+ * @reserved: zero
+ */
+struct pageshare_withdraw {
+	__u32 version;
+	__u32 flags;
+	__u8 area[PAGESHARE_NAME];
+	__u8 tree[PAGESHARE_NAME];
+	__u64 freed;
+	__u32 holders;
+	__u32 holder;
+	__u64 reserved[4];
+};
+
+/**
+ * struct pageshare_member - argument of PAGESHARE_NEXT_MEMBER
+ * @version: in: PAGESHARE_VERSION
+ * @domain: out: the member's domain
+ * @number: in: of the member before, or 0; out
+ * @mounts: out: how many trees it has mounted
+ * @granted: out: how many pages it has
+ * @pages: out: how many it may have
+ * @reserved: zero
+ */
+struct pageshare_member {
+	__u32 version;
+	__u32 domain;
+	__u64 number;
+	__u64 mounts;
+	__u64 granted;
+	__u64 pages;
+	__u64 reserved[4];
+};
+
 /*
  * Creates an area without trees, to which nobody may attach.
  *   EEXIST  there is an area of that name or UUID,
@@ -184,5 +229,24 @@ struct pageshare_remove {
  */
 #define PAGESHARE_REMOVE \
 	_IOW(PAGESHARE_IOC_MAGIC, 0x26, struct pageshare_remove)
+
+/*
+ * Has members give back what they have of a tree, or of all, old versions that
+ * are still mounted among them, and frees the memory of what nobody reads then.
+ * They get it again when they read it, unless it is retired: then it is removed
+ * as by PAGESHARE_REMOVE, and who reads it gets ESTALE. Waits for each member
+ * for ten seconds at the most.
+ *   ENOENT  there is no such area or tree,
+ *   ENOMEM  there is no memory to ask.
+ */
+#define PAGESHARE_WITHDRAW \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x27, struct pageshare_withdraw)
+
+/*
+ * The member after that with the number.
+ *   ENOENT  that was the last one, or there is none.
+ */
+#define PAGESHARE_NEXT_MEMBER \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x28, struct pageshare_member)
 
 #endif /* _PAGESHARE_H */

@@ -64,6 +64,8 @@ const unsigned int XENOXIDE_SHARE_NEXT_TREE = PAGESHARE_NEXT_TREE;
 const unsigned int XENOXIDE_SHARE_ALLOW = PAGESHARE_ALLOW;
 const unsigned int XENOXIDE_SHARE_RULES = PAGESHARE_RULES;
 const unsigned int XENOXIDE_SHARE_REMOVE = PAGESHARE_REMOVE;
+const unsigned int XENOXIDE_SHARE_WITHDRAW = PAGESHARE_WITHDRAW;
+const unsigned int XENOXIDE_SHARE_NEXT_MEMBER = PAGESHARE_NEXT_MEMBER;
 
 /* One item for each of the zones that this kernel has. */
 const unsigned int XENOXIDE_ALLOCSTALL = ALLOCSTALL_NORMAL - ZONE_NORMAL;

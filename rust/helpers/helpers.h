@@ -98,6 +98,14 @@ int xenoxide_unregister_pm_notifier(struct notifier_block *block);
 unsigned long xenoxide_mfn_pte(unsigned long mfn);
 int xenoxide_write_p2m(unsigned long pfn, unsigned long mfn);
 
+/* share_trace.c */
+void xenoxide_trace_share_fetch(u32 domid, u32 tree, u32 blocks, u32 granted);
+void xenoxide_trace_share_grant(u32 domid, u32 tree, u32 blocks, u32 granted);
+void xenoxide_trace_share_withdraw(u32 domid, u32 tree, u32 blocks);
+void xenoxide_trace_share_give_back(u32 domid, u32 tree, u32 blocks);
+void xenoxide_trace_share_link_up(u32 domid, bool member);
+void xenoxide_trace_share_link_down(u32 domid, bool member);
+
 /* socket_trace.c */
 enum xensock_reason {
 	XENOXIDE_REASON_OTHER,

@@ -38,17 +38,22 @@ pub use bindings::{
 
 pub use bindings::{
     pageshare_area as ShareArea,
+    pageshare_member as ShareMember,
     pageshare_remove as ShareRemove,
     pageshare_rules as ShareRules,
     pageshare_tree as ShareTree,
+    pageshare_withdraw as ShareWithdraw,
+    PAGESHARE_RETIRE as SHARE_RETIRE,
     PAGESHARE_VERSION as SHARE_VERSION,
     XENOXIDE_SHARE_ADD as SHARE_ADD,
     XENOXIDE_SHARE_ALLOW as SHARE_ALLOW,
     XENOXIDE_SHARE_CREATE as SHARE_CREATE,
     XENOXIDE_SHARE_NEXT_AREA as SHARE_NEXT_AREA,
+    XENOXIDE_SHARE_NEXT_MEMBER as SHARE_NEXT_MEMBER,
     XENOXIDE_SHARE_NEXT_TREE as SHARE_NEXT_TREE,
     XENOXIDE_SHARE_REMOVE as SHARE_REMOVE,
-    XENOXIDE_SHARE_RULES as SHARE_RULES, //
+    XENOXIDE_SHARE_RULES as SHARE_RULES,
+    XENOXIDE_SHARE_WITHDRAW as SHARE_WITHDRAW, //
 };
 
 /// Bytes of a name of an area or a tree, with the zero behind it.
@@ -66,6 +71,8 @@ const _: () = {
     assert!(size_of::<ShareTree>() == 8 * (1 + 8 + 8 + 4 + 3 + 4));
     assert!(size_of::<ShareRules>() == 8 * (1 + 8 + 1 + 4));
     assert!(size_of::<ShareRemove>() == 8 * (1 + 8 + 8 + 4));
+    assert!(size_of::<ShareWithdraw>() == 8 * (1 + 8 + 8 + 1 + 1 + 4));
+    assert!(size_of::<ShareMember>() == 8 * (1 + 4 + 4));
 };
 
 // SAFETY: Made of integers only.
@@ -113,3 +120,13 @@ unsafe impl AsBytes for ShareRules {}
 
 // SAFETY: Made of integers only.
 unsafe impl FromBytes for ShareRemove {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareWithdraw {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareWithdraw {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareMember {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareMember {}

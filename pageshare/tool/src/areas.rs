@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The areas that this domain keeps: `create`, `add`, `allow`, `ls`, `rm`.
+//! The areas that this domain keeps: `create`, `add`, `allow`, `ls`, `withdraw`, `rm`.
 
 use crate::reading::read;
 use anyhow::{Context, Result, bail, ensure};
@@ -169,11 +169,37 @@ fn failed(what: &str, error: Errno) -> anyhow::Error {
     }
 }
 
-/// Removes a tree, or an area.
-pub(super) fn remove(source: &str, state: &Path) -> Result<()> {
+/// Tells who has not given back what it was asked for.
+fn complain(source: &str, holder: Option<u32>) -> Result<()> {
+    match holder {
+        Some(domain) => bail!("{source}: domain {domain} does not give back what it has"),
+        None => Ok(()),
+    }
+}
+
+/// Has members give back what they have.
+pub(super) fn withdraw(source: &str) -> Result<()> {
     let (area, tree) = names(source)?;
-    let removed = device(true)?.remove(area, tree);
-    removed.map_err(|error| failed(source, error))?;
+    let withdrawn = device(true)?.withdraw(area, tree, false);
+    let withdrawn = withdrawn.map_err(|error| failed(source, error))?;
+    println!("{}", bytes(withdrawn.freed));
+    complain(source, withdrawn.holder)
+}
+
+/// Removes a tree, or an area; if it is to be retired, from those who have it as well.
+pub(super) fn remove(source: &str, state: &Path, retire: bool) -> Result<()> {
+    let (area, tree) = names(source)?;
+    let device = device(true)?;
+    let mut holder = None;
+    if retire {
+        let withdrawn = device.withdraw(area, tree, true);
+        holder = withdrawn.map_err(|error| failed(source, error))?.holder;
+    }
+    // What is retired has its name no more.
+    if !retire || tree == Name::default() {
+        let removed = device.remove(area, tree);
+        removed.map_err(|error| failed(source, error))?;
+    }
     let path = state.join(source);
     let gone = match tree == Name::default() {
         true => fs::remove_dir_all(&path),
@@ -183,7 +209,7 @@ pub(super) fn remove(source: &str, state: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             bail!("{}: {error}", path.display())
         }
-        _ => Ok(()),
+        _ => complain(source, holder),
     }
 }
 
@@ -220,7 +246,21 @@ pub(super) fn list() -> Result<()> {
         }
         last = area.name;
     }
-    for table in [&mut areas, &mut trees] {
+    let mut members = Table::new();
+    members
+        .load_preset(UTF8_BORDERS_ONLY)
+        .set_header(["domain", "mounts", "mapped", "may map"]);
+    let mut number = 0;
+    while let Some(member) = device.next_member(number)? {
+        members.add_row([
+            member.domain.to_string(),
+            member.mounts.to_string(),
+            bytes(member.granted),
+            bytes(member.pages),
+        ]);
+        number = member.number;
+    }
+    for table in [&mut areas, &mut trees, &mut members] {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -46,6 +46,16 @@ enum Command {
         /// Where trees are kept.
         #[arg(long, default_value = "/var/lib/pageshare")]
         state: PathBuf,
+        /// Take it from those who have it mounted as well.
+        #[arg(long)]
+        retire: bool,
+    },
+    /// Have members give back what they have mapped, and free the memory. They get it again when they
+    /// read it.
+    Withdraw {
+        /// AREA or AREA/TREE.
+        #[arg(value_name = "AREA[/TREE]")]
+        source: String,
     },
     /// Tell what directories would take as trees of one area; nothing is kept.
     Stat {
@@ -72,7 +82,12 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Allow { area, rules } => areas::allow(&area, &rules),
         Command::Ls { raw: false } => areas::list(),
         Command::Ls { raw: true } => areas::list_raw(),
-        Command::Rm { source, state } => areas::remove(&source, &state),
+        Command::Rm {
+            source,
+            state,
+            retire,
+        } => areas::remove(&source, &state, retire),
+        Command::Withdraw { source } => areas::withdraw(&source),
         Command::Stat { directories } => stat::run(&directories),
     }
 }

@@ -70,6 +70,31 @@ struct RawRemove {
     reserved: [u64; 4],
 }
 
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawWithdraw {
+    version: u32,
+    flags: u32,
+    area: Name,
+    tree: Name,
+    freed: u64,
+    holders: u32,
+    holder: u32,
+    reserved: [u64; 4],
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawMember {
+    version: u32,
+    domain: u32,
+    number: u64,
+    mounts: u64,
+    granted: u64,
+    pages: u64,
+    reserved: [u64; 4],
+}
+
 const CREATE: Opcode = opcode::write::<RawArea>(MAGIC, 0x20);
 const NEXT_AREA: Opcode = opcode::read_write::<RawArea>(MAGIC, 0x21);
 const ADD: Opcode = opcode::read_write::<RawTree>(MAGIC, 0x22);
@@ -77,6 +102,11 @@ const NEXT_TREE: Opcode = opcode::read_write::<RawTree>(MAGIC, 0x23);
 const ALLOW: Opcode = opcode::write::<RawRules>(MAGIC, 0x24);
 const RULES: Opcode = opcode::read_write::<RawRules>(MAGIC, 0x25);
 const REMOVE: Opcode = opcode::write::<RawRemove>(MAGIC, 0x26);
+const WITHDRAW: Opcode = opcode::read_write::<RawWithdraw>(MAGIC, 0x27);
+const NEXT_MEMBER: Opcode = opcode::read_write::<RawMember>(MAGIC, 0x28);
+
+/// In the flags of what is withdrawn: nothing is to be had any more.
+const RETIRE: u32 = 1;
 
 /// The name of an area or a tree, or none.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,6 +188,30 @@ impl From<RawTree> for Tree {
             attached: raw.attached,
         }
     }
+}
+
+/// What came of withdrawing trees.
+#[derive(Clone, Copy)]
+pub struct Withdrawn {
+    /// Pages whose memory was freed.
+    pub freed: u64,
+    /// A domain that has not given back what it has, if there is one.
+    pub holder: Option<u32>,
+}
+
+/// What a member has.
+#[derive(Clone, Copy)]
+pub struct Member {
+    /// Its domain.
+    pub domain: u32,
+    /// What stands for it.
+    pub number: u64,
+    /// How many trees it has mounted.
+    pub mounts: u64,
+    /// How many pages it has.
+    pub granted: u64,
+    /// How many it may have.
+    pub pages: u64,
 }
 
 /// The module's device, open.
@@ -316,6 +370,53 @@ impl Device {
         // SAFETY: The call reads an argument of this type.
         unsafe { ioctl(&self.0, Setter::<REMOVE, RawRemove>::new(raw)) }
     }
+
+    /// Has members give back what they have of a tree, all trees for no name; for good, if it is to
+    /// be retired.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_WITHDRAW` in the header.
+    pub fn withdraw(&self, area: Name, tree: Name, retire: bool) -> Result<Withdrawn> {
+        let mut raw = RawWithdraw {
+            version: VERSION,
+            flags: if retire { RETIRE } else { 0 },
+            area,
+            tree,
+            ..RawWithdraw::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type.
+        unsafe { ioctl(&self.0, Updater::<WITHDRAW, RawWithdraw>::new(&mut raw)) }?;
+        Ok(Withdrawn {
+            freed: raw.freed,
+            holder: (raw.holders > 0).then_some(raw.holder),
+        })
+    }
+
+    /// Returns the member behind that with a number; the first one for 0.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_NEXT_MEMBER` in the header, but that the end is [`None`].
+    pub fn next_member(&self, number: u64) -> Result<Option<Member>> {
+        let mut raw = RawMember {
+            version: VERSION,
+            number,
+            ..RawMember::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type.
+        match unsafe { ioctl(&self.0, Updater::<NEXT_MEMBER, RawMember>::new(&mut raw)) } {
+            Err(Errno::NOENT) => return Ok(None),
+            result => result?,
+        }
+        Ok(Some(Member {
+            domain: raw.domain,
+            number: raw.number,
+            mounts: raw.mounts,
+            granted: raw.granted,
+            pages: raw.pages,
+        }))
+    }
 }
 
 #[cfg(test)]
@@ -325,9 +426,20 @@ mod tests {
     /// The numbers that the header has, in which the sizes of the arguments are.
     #[test]
     fn calls_are_those_of_the_header() {
-        let calls = [CREATE, NEXT_AREA, ADD, NEXT_TREE, ALLOW, RULES, REMOVE];
-        let numbers: [Opcode; 7] = [
+        let calls = [
+            CREATE,
+            NEXT_AREA,
+            ADD,
+            NEXT_TREE,
+            ALLOW,
+            RULES,
+            REMOVE,
+            WITHDRAW,
+            NEXT_MEMBER,
+        ];
+        let numbers: [Opcode; 9] = [
             0x40a8be20, 0xc0a8be21, 0xc0e0be22, 0xc0e0be23, 0x4070be24, 0xc070be25, 0x40a8be26,
+            0xc0b8be27, 0xc048be28,
         ];
         assert_eq!(calls, numbers);
     }

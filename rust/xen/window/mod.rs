@@ -198,6 +198,15 @@ struct Operations {
 // SAFETY: Nothing of it is bound to a thread.
 unsafe impl Send for Operations {}
 
+/// Calls of the hypervisor, each for a batch of pages.
+#[derive(Clone, Copy, Default)]
+pub struct Calls {
+    /// Those that map.
+    pub maps: u64,
+    /// Those that unmap.
+    pub unmaps: u64,
+}
+
 /// A window on the memory of one domain.
 ///
 /// # Invariants
@@ -212,6 +221,8 @@ pub struct Window {
     operations: Mutex<Operations>,
     #[pin]
     mounts: Mutex<KVec<Arc<Mount>>>,
+    maps: Atomic<u64>,
+    unmaps: Atomic<u64>,
 }
 
 impl Window {
@@ -241,7 +252,17 @@ impl Window {
                 slots: KVec::with_capacity(BATCH, GFP_KERNEL)?,
             }),
             mounts <- new_mutex!(KVec::new()),
+            maps: Atomic::new(0),
+            unmaps: Atomic::new(0),
         })
+    }
+
+    /// Returns how often the hypervisor was called.
+    pub fn calls(&self) -> Calls {
+        Calls {
+            maps: self.maps.load(Relaxed),
+            unmaps: self.unmaps.load(Relaxed),
+        }
     }
 
     /// Takes note of where files are mounted that may show frames of the window.
@@ -328,6 +349,7 @@ impl Window {
         if operations.maps.is_empty() {
             return;
         }
+        self.maps.fetch_add(1, Relaxed);
         // SAFETY: There is an operation for each of the pages, which are ours, and into which
         // nothing is mapped: their entries were empty, and are busy.
         let done = to_result(unsafe {
@@ -455,6 +477,7 @@ impl Window {
             count: operations.unmaps.len() as c_uint,
             ..pin_init::zeroed()
         };
+        self.unmaps.fetch_add(1, Relaxed);
         // SAFETY: There is an operation for each of the pages, into which the grants are mapped.
         // This waits until nobody else uses one of them.
         to_result(unsafe { xen_bindings::gnttab_unmap_refs_sync(&mut queue) }).is_ok()

@@ -51,6 +51,25 @@ AT(remove, area, 8);
 AT(remove, tree, 72);
 AT(remove, reserved, 136);
 
+SIZE(withdraw, 184);
+AT(withdraw, version, 0);
+AT(withdraw, flags, 4);
+AT(withdraw, area, 8);
+AT(withdraw, tree, 72);
+AT(withdraw, freed, 136);
+AT(withdraw, holders, 144);
+AT(withdraw, holder, 148);
+AT(withdraw, reserved, 152);
+
+SIZE(member, 72);
+AT(member, version, 0);
+AT(member, domain, 4);
+AT(member, number, 8);
+AT(member, mounts, 16);
+AT(member, granted, 24);
+AT(member, pages, 32);
+AT(member, reserved, 40);
+
 NUMBER(CREATE, 0x40a8be20u);
 NUMBER(NEXT_AREA, 0xc0a8be21u);
 NUMBER(ADD, 0xc0e0be22u);
@@ -58,3 +77,7 @@ NUMBER(NEXT_TREE, 0xc0e0be23u);
 NUMBER(ALLOW, 0x4070be24u);
 NUMBER(RULES, 0xc070be25u);
 NUMBER(REMOVE, 0x40a8be26u);
+NUMBER(WITHDRAW, 0xc0b8be27u);
+NUMBER(NEXT_MEMBER, 0xc048be28u);
+
+_Static_assert(PAGESHARE_RETIRE == 1, "RETIRE");
