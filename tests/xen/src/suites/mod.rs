@@ -11,6 +11,7 @@ mod xensock;
 
 use crate::report::{Report, Suite, Verdict};
 use crate::scenarios;
+use crate::scenarios::pageshare::Scenario;
 use anyhow::{Result, bail};
 use bed::{Bed, place};
 use std::process::ExitCode;
@@ -69,17 +70,11 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let run = move |suite: &Suite| xensock::run(suite, &sockets, accel);
         suites.push(("xensock", Box::new(run)));
     }
-    // When nothing is asked for, a part of them: all take long.
-    let shared = scenarios::pageshare::SCENARIOS.iter();
-    let shared: Vec<_> = shared
-        .filter(|one| match filter.is_empty() {
-            true => scenarios::pageshare::BRIEF.contains(&one.name),
-            false => is_wanted(one.name, filter),
-        })
-        .collect();
-    if !shared.is_empty() {
-        let run = move |suite: &Suite| pageshare::run(suite, &shared, accel);
-        suites.push(("pageshare", Box::new(run)));
+    for (pass, shared) in shared_areas(filter) {
+        if !shared.is_empty() {
+            let run = move |suite: &Suite| pageshare::run(suite, pass, &shared, accel);
+            suites.push((pass.name, Box::new(run)));
+        }
     }
     if suites.is_empty() {
         let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
@@ -90,7 +85,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let shared = scenarios::pageshare::SCENARIOS.iter().map(|one| one.name);
         let names: Vec<&str> = names.chain(alone).chain(sockets).chain(shared).collect();
         bail!(
-            "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, vsock, {}",
+            "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, checked, vsock, {}",
             names.join(", ")
         );
     }
@@ -99,6 +94,29 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         report.suite(name, body);
     }
     Ok(ExitCode::from(u8::from(!report.finish())))
+}
+
+/// The scenarios for shared areas that are to be run, and on which kernels: when nothing is asked for, a part
+/// of them, as all take long.
+fn shared_areas(filter: &str) -> [(&'static pageshare::Pass, Vec<&'static Scenario>); 3] {
+    let choose = |wanted: &dyn Fn(&str) -> bool| {
+        let all = scenarios::pageshare::SCENARIOS.iter();
+        all.filter(|one| wanted(one.name)).collect()
+    };
+    let checked = |pass| {
+        let wanted =
+            move |name: &str| filter == pass && scenarios::pageshare::CHECKED.contains(&name);
+        choose(&wanted)
+    };
+    let stock = choose(&|name| match filter.is_empty() {
+        true => scenarios::pageshare::BRIEF.contains(&name),
+        false => is_wanted(name, filter),
+    });
+    [
+        (&pageshare::STOCK, stock),
+        (&pageshare::CHECKED, checked("checked")),
+        (&pageshare::KASAN, checked("kasan")),
+    ]
 }
 
 /// Says how long the boot took.

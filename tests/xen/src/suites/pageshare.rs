@@ -1,41 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Scenarios for shared areas, on Debian's kernel: dom0 and a PV guest keep them, a PV and a PVH guest
-//! read.
+//! Scenarios for shared areas: dom0 and a PV guest keep them, a PV and a PVH guest read.
 
-use super::{check_logs, tell_boot};
+use super::{check_logs, kunit, tell_boot};
 use crate::report::Suite;
 use crate::scenarios::client;
 use crate::scenarios::pageshare::{self, Scenario};
 use anyhow::Result;
-use bed::{Bed, Guest, Host, place};
+use bed::{Bed, Flavour, Guest, Host, Kind, place};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(2700);
 const DOM0_MIB: u32 = 704;
 const GUEST_MIB: u32 = 256;
 
+/// The kernel that guests run; dom0 has Debian's.
+pub struct Pass {
+    pub name: &'static str,
+    flavour: Flavour,
+    kinds: &'static [Kind],
+}
+
+/// Debian's kernel.
+pub const STOCK: Pass = Pass {
+    name: "pageshare",
+    flavour: Flavour::Stock,
+    kinds: &[Kind::Pv, Kind::Pvh],
+};
+
+/// With lockdep and kmemleak.
+pub const CHECKED: Pass = Pass {
+    name: "pageshare-checked",
+    flavour: Flavour::Kunit,
+    ..STOCK
+};
+
+/// With KASAN.
+pub const KASAN: Pass = Pass {
+    name: "pageshare-kasan",
+    flavour: Flavour::Kasan,
+    kinds: &[Kind::Pvh],
+};
+
 /// Runs the chosen scenarios, each for each pair of an owner and a member.
-pub fn run(suite: &Suite, chosen: &[&Scenario], accel: &str) -> Result<()> {
+pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Result<()> {
     let tool = place::beside("pageshare")?;
-    let mut host = Host::new("pageshare")
+    let mut host = Host::new(pass.name)
         .limit(LIMIT)
         .dom0_mib(DOM0_MIB)
         .accel(accel)
         .dom0_module("pageshare")
         .file(&tool, "pageshare");
-    for guest in [Guest::pv("pv1"), Guest::pvh("pvh1")] {
+    for &kind in pass.kinds {
+        let guest = Guest::new(&format!("{kind}1"), kind).kernel(pass.flavour);
         let guest = guest.memory_mib(GUEST_MIB).module("pageshare");
         let guest = guest.file(&tool, "bin/pageshare");
-        host = host.guest(client::plain(guest, "maps")?);
+        let guest = client::plain(guest, "maps")?;
+        host = host.guest(client::plain(guest, "reread")?);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
     for scenario in chosen {
         for (owner, member) in scenario.pairs {
-            suite.run(&format!("{} {owner}->{member}", scenario.name), || {
-                pageshare::run(&bed, scenario, owner, member)
-            });
+            if bed.guest(member).is_ok() && (*owner == "dom0" || bed.guest(owner).is_ok()) {
+                suite.run(&format!("{} {owner}->{member}", scenario.name), || {
+                    pageshare::run(&bed, scenario, owner, member)
+                });
+            }
         }
+    }
+    for guest in bed.guests() {
+        kunit::check_leaks_of(suite, &bed, guest.name());
     }
     check_logs(suite, &bed);
     bed.power_off();

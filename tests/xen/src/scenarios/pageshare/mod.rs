@@ -4,6 +4,7 @@
 mod fate;
 mod files;
 mod refusals;
+mod returns;
 mod trees;
 
 use anyhow::{Context, Result, ensure};
@@ -24,6 +25,7 @@ const MOUNT: &str = "/tmp/mount";
 pub type Pair = (&'static str, &'static str);
 
 const ALL: &[Pair] = &[("dom0", "pv1"), ("dom0", "pvh1"), ("pv1", "pvh1")];
+const BOTH: &[Pair] = &[("dom0", "pv1"), ("dom0", "pvh1")];
 const ONE: &[Pair] = &[("dom0", "pvh1")];
 
 /// A scenario.
@@ -36,18 +38,30 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 7] = [
+pub const SCENARIOS: [Scenario; 12] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
     scenario("pageshare_refused", ONE, refusals::refused),
     scenario("pageshare_once", ONE, trees::once),
     scenario("pageshare_replaced", ONE, trees::replaced),
+    scenario("pageshare_withdrawn", BOTH, returns::withdrawn),
+    scenario("pageshare_retired", ONE, returns::retired),
+    scenario("pageshare_idle", ONE, returns::idle),
+    scenario("pageshare_restored", BOTH, returns::restored),
+    scenario("pageshare_again", ONE, returns::again),
     scenario("pageshare_destroyed", &[("pv1", "pvh1")], fate::destroyed),
 ];
 
 /// Of all, what runs when nothing is asked for.
 pub const BRIEF: [&str; 2] = ["pageshare_mappings", "pageshare_refused"];
+
+/// What is worth the checks of a kernel for tests.
+pub const CHECKED: [&str; 3] = [
+    "pageshare_mappings",
+    "pageshare_withdrawn",
+    "pageshare_idle",
+];
 
 const fn scenario(
     name: &'static str,
