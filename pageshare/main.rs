@@ -43,6 +43,8 @@ pub mod backing;
 pub mod bindings;
 #[path = "../rust/linux/digest.rs"]
 pub mod digest;
+#[path = "../rust/linux/disk.rs"]
+pub mod disk;
 mod driver;
 #[path = "../rust/linux/failure.rs"]
 pub mod failure;

@@ -11,6 +11,7 @@
 #include <linux/spinlock_types.h>
 #include <linux/workqueue.h>
 
+struct bio;
 struct dentry;
 struct dir_context;
 struct file;
@@ -18,6 +19,7 @@ struct file_operations;
 struct fs_context;
 struct fs_context_operations;
 struct fs_parameter;
+struct gendisk;
 struct gnttab_map_grant_ref;
 struct gnttab_unmap_grant_ref;
 struct inode;
@@ -27,6 +29,7 @@ struct multicall_entry;
 struct notifier_block;
 struct percpu_counter;
 struct posix_acl;
+struct queue_limits;
 struct sk_buff;
 struct sock;
 struct sockaddr_vm;
@@ -34,6 +37,14 @@ struct socket;
 struct super_block;
 struct vsock_sock;
 struct vsock_transport;
+
+/* disk.c */
+struct gendisk *xenoxide_alloc_disk(struct queue_limits *limits);
+bool xenoxide_bio_is_read(const struct bio *bio);
+struct gendisk *xenoxide_bio_disk(const struct bio *bio);
+u64 xenoxide_bio_sector(const struct bio *bio);
+void xenoxide_bio_iter(struct bio *bio, struct iov_iter *iter);
+void xenoxide_bio_end_acct(struct bio *bio, unsigned long start);
 
 /* domain.c */
 bool xenoxide_xen_domain(void);
@@ -83,6 +94,8 @@ void xenoxide_set_page_offline(struct page *page);
 void xenoxide_clear_page_offline(struct page *page);
 void xenoxide_mod_balloon_pages(struct page *page, long delta);
 unsigned long xenoxide_free_pages(void);
+unsigned int xenoxide_noio_save(void);
+void xenoxide_noio_restore(unsigned int flags);
 
 /* percpu.c */
 int xenoxide_percpu_counter_init(struct percpu_counter *counter);

@@ -2,6 +2,7 @@
 
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/sched/mm.h>
 #include <linux/vmstat.h>
 #include <xen/page.h>
 
@@ -60,4 +61,14 @@ void xenoxide_mod_balloon_pages(struct page *page, long delta)
 unsigned long xenoxide_free_pages(void)
 {
 	return global_zone_page_state(NR_FREE_PAGES);
+}
+
+unsigned int xenoxide_noio_save(void)
+{
+	return memalloc_noio_save();
+}
+
+void xenoxide_noio_restore(unsigned int flags)
+{
+	memalloc_noio_restore(flags);
 }

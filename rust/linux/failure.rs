@@ -20,6 +20,8 @@ pub enum Failure {
     Stale,
     /// `ENOTCONN`: the owner does not answer.
     NotConnected,
+    /// `ENOLINK`: the same, as disks have it.
+    NoLink,
     /// `EDQUOT`: there are as many as there may be.
     Quota,
 }
@@ -31,6 +33,7 @@ impl From<Failure> for Error {
             Failure::Spoiled => bindings::EBADMSG,
             Failure::Stale => bindings::ESTALE,
             Failure::NotConnected => bindings::ENOTCONN,
+            Failure::NoLink => bindings::ENOLINK,
             Failure::Quota => bindings::EDQUOT,
         };
         Error::from_errno(-(number as i32))

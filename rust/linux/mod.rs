@@ -7,6 +7,7 @@ pub mod device;
 pub mod faults;
 pub mod irqlock;
 pub mod memory;
+pub mod noio;
 pub mod oom;
 pub mod pages;
 pub mod param;
