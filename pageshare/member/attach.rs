@@ -132,6 +132,10 @@ impl Owner {
         while state.asked.is_some() {
             self.wait(&mut state);
         }
+        if !state.link().is_some_and(|now| Arc::ptr_eq(&now, &link)) {
+            // It was lost meanwhile: nobody would answer.
+            return Err(Failure::NotConnected.into());
+        }
         let request = state.last.wrapping_add(1);
         state.last = request;
         state.asked = Some((request, None));

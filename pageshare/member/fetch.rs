@@ -10,25 +10,25 @@ use super::{
     Releases,
     State, //
 };
-use crate::area::{
-    cache::{
-        Added,
-        Found,
-        Key,
-        Pressure,
-        Violation, //
-    },
-    format::{
-        Digest,
-        DIGEST, //
-    },
-    wire::{
-        Message,
-        RunList,
-        BATCH, //
-    }, //
-};
 use crate::{
+    area::{
+        cache::{
+            Added,
+            Found,
+            Key,
+            Pressure,
+            Violation, //
+        },
+        format::{
+            Digest,
+            DIGEST, //
+        },
+        wire::{
+            Message,
+            RunList,
+            BATCH, //
+        }, //
+    },
     failure::Failure,
     trace, //
 };
@@ -170,7 +170,7 @@ impl Owner {
     fn fetch(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Outcome> {
         let mut batch = Batch::new()?;
         let remote = self.remote(key.tree)?;
-        let Some(ticket) = self.request(key, ahead, &mut batch)? else {
+        let Some(ticket) = self.request(key, remote, ahead, &mut batch)? else {
             return Ok(Outcome::NotNow);
         };
         if let Some(runs) = ticket.blocks.runs() {
@@ -194,8 +194,15 @@ impl Owner {
         outcome
     }
 
-    /// Begins a request. [`None`] if that could not be done now, but perhaps another time.
-    fn request(&self, key: Key, ahead: u32, batch: &mut Batch) -> Result<Option<Ticket>> {
+    /// Begins a request for blocks of the tree that the owner knows as `remote`. [`None`] if that
+    /// could not be done now, but perhaps another time.
+    fn request(
+        &self,
+        key: Key,
+        remote: u32,
+        ahead: u32,
+        batch: &mut Batch,
+    ) -> Result<Option<Ticket>> {
         let mut state = self.state.lock();
         let number = loop {
             match state.cache.request(key.tree) {
@@ -203,6 +210,12 @@ impl Owner {
                 None => self.wait(&mut state),
             }
         };
+        if state.remote(key.tree) != Some(remote) {
+            // The link was lost meanwhile: nobody would answer.
+            state.cache.send(number);
+            self.changed.notify_all();
+            return Ok(None);
+        }
         let serial = state.begin(number)?;
         let last = key.block.saturating_add(ahead);
         let mut added = (key.block..=last).map(|block| state.cache.add(number, block));
