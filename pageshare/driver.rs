@@ -7,6 +7,7 @@ use crate::{
         rendezvous::Rendezvous,
         wire, //
     },
+    arguments,
     linux::{
         device::{
             Call,
@@ -24,11 +25,11 @@ use crate::{
         }, //
     },
     member::{
+        Disks,
         Figures,
         Owner, //
     },
     owner::{
-        self,
         Areas,
         Guest, //
     },
@@ -74,6 +75,8 @@ pub(crate) struct Driver {
     settings: Arc<Settings>,
     meeting: Arc<Meeting>,
     areas: Arc<Areas>,
+    #[pin]
+    disks: Disks,
     /// The number of the last member.
     last: Atomic<u32>,
     #[pin]
@@ -87,12 +90,16 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Context: a program's process, may sleep.
-    pub(crate) fn new(settings: Arc<Settings>) -> impl PinInit<Self, Error> {
+    pub(crate) fn new(
+        module: &'static ThisModule,
+        settings: Arc<Settings>,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             own: Atomic::new(u32::from(store::own_domid()?.number())),
             meeting: Arc::pin_init(Meeting::new(c"data/pageshare"), GFP_KERNEL)?,
             areas: Arc::pin_init(Areas::new(settings.clone()), GFP_KERNEL)?,
             settings,
+            disks <- Disks::new(module),
             last: Atomic::new(0),
             guests <- new_mutex!(KVec::new()),
             owners <- new_mutex!(KVec::new()),
@@ -209,7 +216,7 @@ impl Driver {
     fn next_member(&self, call: Call) -> Result {
         let (mut reader, mut writer) = call.argument.reader_writer();
         let asked: ShareMember = reader.read()?;
-        owner::check(asked.version, &asked.reserved)?;
+        arguments::check(asked.version, &asked.reserved)?;
         let guests = self.guests()?;
         let mut guests = guests.iter();
         let next = guests.find(|guest| u64::from(guest.number()) > asked.number);
@@ -256,6 +263,7 @@ impl Driver {
     ///
     /// Context: process context, may sleep; nothing is mounted, and no program has the device open.
     pub(crate) fn end(&self) {
+        self.disks.clear();
         self.close();
         self.areas.clear();
         for owner in core::mem::take(&mut *self.owners.lock()) {
@@ -305,7 +313,9 @@ impl Watcher for Worker<Driver> {
 
 impl Pausing for Worker<Driver> {
     fn pause(&self) {
+        self.disks.shut();
         self.close();
+        self.disks.wait();
     }
 
     fn proceed(&self) {
@@ -316,11 +326,18 @@ impl Pausing for Worker<Driver> {
         if let Err(error) = ready {
             pr_warn!("no other domain can be called any more: {error:?}\n");
         }
+        for owner in self.owners.lock().iter() {
+            owner.reopen();
+        }
+        self.disks.open();
     }
 }
 
 impl Ioctl for Worker<Driver> {
     fn ioctl(&self, call: Call) -> Result {
+        if Disks::is_asked(&call) {
+            return self.disks.request(self, call);
+        }
         match call.command {
             SHARE_WITHDRAW => self.areas.withdraw(call, &self.guests()?),
             SHARE_NEXT_MEMBER => self.next_member(call),

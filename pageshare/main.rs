@@ -7,7 +7,8 @@
 //!                        ▲
 //!                        │ link: area::wire
 //!                        ▼
-//!   member   mount ──▶ member ──▶ area::{tree, cache} ──▶ xen::window ──▶ mappings
+//!   member   mount, ──▶ member ──▶ area::{tree, cache} ──▶ xen::window ──▶ mappings
+//!            disk
 //! ```
 //!
 //! `area` is pure. Every domain with the module may be both.
@@ -37,6 +38,7 @@ use xen::{
 };
 
 pub mod area;
+mod arguments;
 #[path = "../rust/linux/backing.rs"]
 pub mod backing;
 #[path = "../rust/bindings/mod.rs"]
@@ -108,7 +110,7 @@ impl kernel::Module for PageShare {
             return Err(EINVAL);
         }
         let settings = Arc::new(Settings::new(pages), GFP_KERNEL)?;
-        let driver = Worker::new(c"pageshare", Driver::new(settings));
+        let driver = Worker::new(c"pageshare", Driver::new(module, settings));
         let driver = Arc::pin_init(driver, GFP_KERNEL)?;
         driver.prepare()?;
         let links = Links(driver.clone());

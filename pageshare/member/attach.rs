@@ -21,7 +21,8 @@ use crate::{
         }, //
     },
     failure::Failure,
-    link::Link, //
+    link::Link,
+    linux::noio::NoIo, //
 };
 use kernel::{
     prelude::*,
@@ -85,7 +86,9 @@ impl Owner {
             match &state.phase {
                 Phase::Up(link) => return Ok(link.clone()),
                 Phase::Calling(_) => self.wait(&mut state),
-                Phase::Down if called => return Err(Failure::NotConnected.into()),
+                Phase::Down if called || state.suspended => {
+                    return Err(Failure::NotConnected.into())
+                }
                 Phase::Down => {
                     drop(state);
                     self.call()?;
@@ -102,7 +105,7 @@ impl Owner {
         let link = Link::make(self.domain)?;
         {
             let mut state = self.state.lock();
-            if !matches!(state.phase, Phase::Down) {
+            if !matches!(state.phase, Phase::Down) || state.suspended {
                 return Ok(());
             }
             state.heard = Instant::now();
@@ -166,6 +169,7 @@ impl Owner {
     /// `ENOENT` if there is no such area or tree, or we may not attach; `EDQUOT` if there are too
     /// many; `ENOTCONN` if the owner does not answer; `ENOMEM`, `ENOSPC`, what xenstored says.
     pub(super) fn attach(&self, area: Label, tree: Label) -> Result<(u32, Attached)> {
+        let _scope = NoIo::begin();
         let attached = self.ask(|request| Message::Attach {
             request,
             area,
@@ -225,6 +229,7 @@ impl Owner {
     ///
     /// Context: process context, sleeps; nobody reads it by this mount.
     pub(super) fn detach(&self, local: u32) {
+        let _scope = NoIo::begin();
         let mut closing = KVec::new();
         {
             let mut state = self.state.lock();

@@ -30,6 +30,7 @@ use crate::{
         }, //
     },
     failure::Failure,
+    linux::noio::NoIo,
     trace, //
 };
 use kernel::{
@@ -138,6 +139,7 @@ impl Owner {
     /// `EIO` if the owner does not grant it, or it is not what it should be, `ESTALE` if the tree is
     /// retired, `ENOMEM`; and those of [`Owner::remote`].
     pub(super) fn obtain(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Held<'_>> {
+        let _scope = NoIo::begin();
         let mut has_made_room = false;
         let mut tries = 0;
         loop {

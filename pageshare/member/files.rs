@@ -4,7 +4,11 @@
 
 use super::{
     blocks::Blocks,
-    held::Frame, //
+    held::Frame,
+    tree::{
+        self,
+        error, //
+    }, //
 };
 use crate::{
     area::{
@@ -17,7 +21,6 @@ use crate::{
         },
         names::Source,
         tree::{
-            Fault,
             Name,
             Run,
             Tree, //
@@ -65,14 +68,6 @@ pub(crate) struct Node {
     inode: Inode,
 }
 
-/// What a fault of a tree comes to, for programs.
-fn error(fault: Fault<Error>) -> Error {
-    match fault {
-        Fault::Unread(error) => error,
-        Fault::Flaw(_) => Failure::Unclean.into(),
-    }
-}
-
 /// The number of the domain that a mount option names; dom0 if there is none.
 fn owner(option: Option<&[u8]>) -> Result<DomId> {
     let Some(text) = option else {
@@ -99,40 +94,6 @@ fn digest(option: &[u8]) -> Result<[u8; DIGEST]> {
 impl Files {
     fn blocks(&self) -> &Blocks {
         self.tree.blocks()
-    }
-
-    /// Calls `data` with each stretch of a file from `at` on, `len` bytes long together: with a
-    /// block, the offset in it, how many bytes, and how many blocks follow it in the file; or, in a
-    /// hole, without. It returns whether to go on.
-    fn stretches(
-        &self,
-        node: &Node,
-        at: u64,
-        len: u64,
-        mut data: impl FnMut(Option<(u32, u32)>, usize, usize) -> Result<bool>,
-    ) -> Result {
-        let end = at.saturating_add(len).min(node.inode.size);
-        let mut at = at;
-        while at < end {
-            let first = at / BLOCK as u64;
-            let run = self.tree.map(&node.inode, first).map_err(error)?;
-            let run = run.ok_or(Failure::Unclean)?;
-            let run_end = end.min((first + run.count()) * BLOCK as u64);
-            while at < run_end {
-                let offset = (at % BLOCK as u64) as usize;
-                let step = (BLOCK - offset).min((run_end - at) as usize);
-                let index = (at / BLOCK as u64 - first) as u32;
-                let block = match run {
-                    Run::Hole(_) => None,
-                    Run::Data { start, count } => Some((start + index, count - index - 1)),
-                };
-                if !data(block, offset, step)? {
-                    return Ok(());
-                }
-                at += step as u64;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -166,20 +127,15 @@ impl FileSystem for Files {
         let owner = driver.owner(domain).inspect_err(|_| {
             request.error(fmt!("domain {domain} cannot be the owner"));
         })?;
-        let (tree, attached) = owner.attach(area, name).inspect_err(|&why| {
+        let tree = tree::open(owner, (area, name), wanted.as_ref()).inspect_err(|&why| {
             if why == ENOENT {
                 request.error(fmt!("domain {domain} has no such area for this domain"));
             } else if why == Failure::NotConnected.into() {
                 request.error(fmt!("domain {domain} does not answer"));
+            } else if why == Failure::Stale.into() {
+                request.error(fmt!("the tree has another digest"));
             }
         })?;
-        // From here on it is detached when it is dropped.
-        let blocks = Blocks::new(owner, tree, attached.digest);
-        if wanted.is_some_and(|wanted| wanted != attached.digest) {
-            request.error(fmt!("the tree has another digest"));
-            return Err(Failure::Stale.into());
-        }
-        let tree = Tree::open(blocks).map_err(error)?;
         let mount = Arc::pin_init(Mount::new(), GFP_KERNEL)?;
         tree.blocks().owner().add_mount(mount.clone())?;
         Ok(Arc::new(Self { tree, mount }, GFP_KERNEL)?)
@@ -297,17 +253,9 @@ impl FileSystem for Files {
     }
 
     fn read(&self, file: &Node, at: u64, to: &mut IovIterDest<'_>) -> Result {
-        let len = to.len() as u64;
-        self.stretches(file, at, len, |block, offset, step| {
-            let copied = match block {
-                Some((block, left)) => {
-                    let ahead = self.blocks().ahead(block, left)?;
-                    let held = self.blocks().hold(block, ahead)?;
-                    held.view()?.copy_out(offset, step, to)
-                }
-                None => to.copy_to_iter([0; BLOCK].get(..step).unwrap_or_default()),
-            };
-            Ok(copied == step)
+        let blocks = self.blocks();
+        tree::copy(&self.tree, &file.inode, at, to, |block, left, _| {
+            blocks.ahead(block, left)
         })
     }
 
@@ -331,13 +279,13 @@ impl FileSystem for Files {
 
     fn fill(&self, file: &Node, index: u64, page: &mut [u8]) -> Result {
         let at = index * BLOCK as u64;
-        self.stretches(file, at, BLOCK as u64, |block, offset, step| {
+        tree::stretches(&self.tree, &file.inode, (at, BLOCK as u64), |stretch| {
             // A page is a block: there is one stretch.
-            if let (Some((block, left)), 0) = (block, offset) {
+            if let (Some((block, left)), 0) = (stretch.block, stretch.offset) {
                 let ahead = self.blocks().ahead(block, left)?;
                 self.blocks().copy(block, ahead, page)?;
             }
-            Ok(step > 0)
+            Ok(true)
         })
     }
 

@@ -3,19 +3,28 @@
 //! What this domain reads of others' areas.
 //!
 //! ```text
-//!   vfs ──▶ files ──▶ area::tree ──▶ blocks ──▶ Owner ──▶ window ──▶ hypervisor
-//!                                                 │
-//!                                                 └──▶ link ──▶ the owner's domain
+//!   vfs ───▶ files ──┐
+//!                    ├─▶ area::tree ──▶ blocks ──▶ Owner ──▶ window ──▶ hypervisor
+//!   disk ──▶ image ──┘                               │
+//!                                                    └──▶ link ──▶ the owner's domain
 //! ```
+//!
+//! Memory may be free only after a disk was read. So whoever holds what a reader of one needs, or
+//! works for it, does so within a [`NoIo`].
 
 mod attach;
 mod blocks;
+mod disks;
 mod fetch;
 mod figures;
 mod files;
+mod gate;
 mod held;
+mod image;
+mod tree;
 mod worker;
 
+pub(crate) use disks::Disks;
 pub(crate) use figures::Figures;
 pub(crate) use files::Files;
 
@@ -42,6 +51,7 @@ use crate::{
         Lost, //
     },
     linux::{
+        noio::NoIo,
         random,
         work::Worker, //
     },
@@ -132,6 +142,8 @@ struct State {
     withdrawals: KVec<u32>,
     /// How many wait for the owner.
     waiting: u32,
+    /// The domain is being suspended: there is to be no link.
+    suspended: bool,
     /// When the owner has last said something, or was first waited for.
     heard: Instant<Monotonic>,
     /// When it was last looked for what is not used.
@@ -190,6 +202,7 @@ impl Owner {
             trees: KVec::new(),
             withdrawals: KVec::new(),
             waiting: 0,
+            suspended: false,
             heard: Instant::now(),
             tidied: None,
         };
@@ -223,6 +236,7 @@ impl Owner {
     ///
     /// `ENOMEM`.
     fn add_mount(&self, mount: Arc<Mount>) -> Result {
+        let _scope = NoIo::begin();
         self.window.add_mount(mount)
     }
 
@@ -233,11 +247,15 @@ impl Owner {
 
     /// Unmaps everything and ends the link. What is mounted is attached again when it is read.
     ///
-    /// Context: process context, may sleep; nobody reads.
+    /// Nor is it until [`Owner::reopen`]: who reads nevertheless gets `ENOTCONN`.
+    ///
+    /// Context: process context, may sleep; no program reads.
     pub(crate) fn close(&self) {
+        let _scope = NoIo::begin();
         let mut closing = KVec::new();
         let link = {
             let mut state = self.state.lock();
+            state.suspended = true;
             let State { cache, trees, .. } = &mut *state;
             for tree in 0..trees.len() as u32 {
                 cache.retire(tree, |slot| note(&mut closing, slot));
@@ -252,6 +270,11 @@ impl Owner {
         }
         self.unmap(&closing);
         self.changed.notify_all();
+    }
+
+    /// There may be a link again.
+    pub(crate) fn reopen(&self) {
+        self.state.lock().suspended = false;
     }
 
     /// Ends the circle that the worker is in.
@@ -285,6 +308,7 @@ impl Owner {
         if slots.is_empty() {
             return;
         }
+        let _scope = NoIo::begin();
         let mut back = Releases::new();
         self.window.unmap(slots, |slot, empty| {
             // What could not be unmapped stays closed: its slot is not used again.

@@ -31,7 +31,10 @@ use crate::{
         Link,
         Lost, //
     },
-    linux::work::Task,
+    linux::{
+        noio::NoIo,
+        work::Task, //
+    },
     trace, //
 };
 use kernel::{
@@ -255,6 +258,7 @@ impl State {
 
 impl Task for Owner {
     fn step(&self) -> Option<Msecs> {
+        let _scope = NoIo::begin();
         let link = self.any_link()?;
         let more = self.receive(&link).and_then(|more| {
             link.flush()?;

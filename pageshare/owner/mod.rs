@@ -11,7 +11,6 @@ mod trust;
 mod withdrawal;
 
 pub(crate) use guest::Guest;
-pub(crate) use requests::check;
 
 use crate::{
     area::wire::{

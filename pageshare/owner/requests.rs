@@ -14,6 +14,12 @@ use crate::{
         Label,
         Uuid, //
     },
+    arguments::{
+        check,
+        name,
+        name_or_none,
+        shown, //
+    },
     backing::Backing,
     linux::{
         device::Call,
@@ -46,47 +52,6 @@ use kernel::{
 
 /// Bytes of the longest rules.
 const RULES_MAX: usize = PAGE_SIZE;
-
-/// Checks what all arguments begin with, and that what is reserved is zero.
-pub(crate) fn check(version: u32, reserved: &[u64]) -> Result {
-    if version == SHARE_VERSION && reserved.iter().all(|&word| word == 0) {
-        Ok(())
-    } else {
-        Err(EINVAL)
-    }
-}
-
-/// Returns the name that a program means; it may be none.
-pub(super) fn name_or_none(bytes: &[u8; SHARE_NAME]) -> Result<Label> {
-    let end = bytes.iter().position(|&byte| byte == 0).ok_or(EINVAL)?;
-    let (name, rest) = bytes.split_at(end);
-    if rest.iter().any(|&byte| byte != 0) {
-        return Err(EINVAL);
-    }
-    if name.is_empty() {
-        return Ok(Label::NONE);
-    }
-    Label::new(name).ok_or(EINVAL)
-}
-
-/// Returns the name that a program means.
-fn name(bytes: &[u8; SHARE_NAME]) -> Result<Label> {
-    let label = name_or_none(bytes)?;
-    if label == Label::NONE {
-        return Err(EINVAL);
-    }
-    Ok(label)
-}
-
-/// Returns a name as programs have it.
-fn shown(label: &Label) -> [u8; SHARE_NAME] {
-    let mut bytes = [0; SHARE_NAME];
-    let text = label.text();
-    if let Some(to) = bytes.get_mut(..text.len()) {
-        to.copy_from_slice(text);
-    }
-    bytes
-}
 
 impl Areas {
     /// Carries out a call.

@@ -6,10 +6,6 @@ use super::{
     area::Area,
     guest::Guest,
     loaded::Loaded,
-    requests::{
-        check,
-        name_or_none, //
-    },
     Areas, //
 };
 use crate::{
@@ -17,6 +13,10 @@ use crate::{
         Label,
         Message,
         RunList, //
+    },
+    arguments::{
+        check,
+        name_or_none, //
     },
     link::Lost,
     linux::{

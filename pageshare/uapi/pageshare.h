@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * What programs can ask /dev/pageshare for: to keep areas of pages that other
- * domains may read. See docs/pageshare.md; the command pageshare does all of
- * it.
+ * domains may read, and to have disks over what others keep. See
+ * docs/pageshare.md; the command pageshare does all of it.
  *
  * Every argument begins with the version of its layout. What is named reserved
  * is zero, in both directions. The layouts are the same for 32-bit and 64-bit
@@ -147,6 +147,40 @@ struct pageshare_withdraw {
 	__u64 reserved[4];
 };
 
+/* In pageshare_disk.flags: the tree is to have that digest. */
+#define PAGESHARE_DIGEST	1
+
+/**
+ * struct pageshare_disk - argument of PAGESHARE_ATTACH
+ * @version: in: PAGESHARE_VERSION
+ * @owner: in: the domain that has the area
+ * @area: in: the area's name
+ * @tree: in: the tree's name; zeroes for the only tree of the area
+ * @digest: in, with PAGESHARE_DIGEST: SHA-256 of the tree's first block; out
+ * @path: in: where the text is that says which file of the tree: names with '/'
+ *	between, up to 4095 bytes. Links are not followed
+ * @path_bytes: in: how long it is; 0 for the only file of the tree
+ * @flags: in: PAGESHARE_DIGEST, or 0
+ * @number: out: the disk's number, as in /dev/pageshare0
+ * @reserved0: zero
+ * @sectors: out: how many sectors of 512 bytes it has
+ * @reserved: zero
+ */
+struct pageshare_disk {
+	__u32 version;
+	__u32 owner;
+	__u8 area[PAGESHARE_NAME];
+	__u8 tree[PAGESHARE_NAME];
+	__u8 digest[32];
+	__u64 path;
+	__u32 path_bytes;
+	__u32 flags;
+	__u32 number;
+	__u32 reserved0;
+	__u64 sectors;
+	__u64 reserved[4];
+};
+
 /**
  * struct pageshare_member - argument of PAGESHARE_NEXT_MEMBER
  * @version: in: PAGESHARE_VERSION
@@ -164,6 +198,18 @@ struct pageshare_member {
 	__u64 mounts;
 	__u64 granted;
 	__u64 pages;
+	__u64 reserved[4];
+};
+
+/**
+ * struct pageshare_detach - argument of PAGESHARE_DETACH
+ * @version: in: PAGESHARE_VERSION
+ * @number: in: the disk's number
+ * @reserved: zero
+ */
+struct pageshare_detach {
+	__u32 version;
+	__u32 number;
 	__u64 reserved[4];
 };
 
@@ -248,5 +294,33 @@ struct pageshare_member {
  */
 #define PAGESHARE_NEXT_MEMBER \
 	_IOWR(PAGESHARE_IOC_MAGIC, 0x28, struct pageshare_member)
+
+/*
+ * Makes a disk of a file that another domain keeps, which can only be read.
+ *   EINVAL  the owner is this domain or none; what is named is no regular file
+ *           or an empty one; or no path is given and the tree has not one file
+ *           only,
+ *   E2BIG   the path is too long,
+ *   ENOENT  there is no such area for this domain, or no such tree or file,
+ *   ENOTDIR a part of the path is no directory,
+ *   EISDIR  it is a directory,
+ *   EFBIG   the file is larger than a disk can be,
+ *   ESTALE  the tree has another digest,
+ *   ENOTCONN the owner does not answer,
+ *   EDQUOT  64 trees of the owner are attached,
+ *   EUCLEAN what describes the files makes no sense,
+ *   EIO     the owner does not grant a page,
+ *   ENOMEM, ENOSPC  no memory, no event channel, no grant is left.
+ */
+#define PAGESHARE_ATTACH \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x30, struct pageshare_disk)
+
+/*
+ * Removes a disk.
+ *   ENXIO   there is none of that number,
+ *   EBUSY   it is open.
+ */
+#define PAGESHARE_DETACH \
+	_IOW(PAGESHARE_IOC_MAGIC, 0x31, struct pageshare_detach)
 
 #endif /* _PAGESHARE_H */

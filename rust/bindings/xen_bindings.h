@@ -66,6 +66,8 @@ const unsigned int XENOXIDE_SHARE_RULES = PAGESHARE_RULES;
 const unsigned int XENOXIDE_SHARE_REMOVE = PAGESHARE_REMOVE;
 const unsigned int XENOXIDE_SHARE_WITHDRAW = PAGESHARE_WITHDRAW;
 const unsigned int XENOXIDE_SHARE_NEXT_MEMBER = PAGESHARE_NEXT_MEMBER;
+const unsigned int XENOXIDE_SHARE_ATTACH = PAGESHARE_ATTACH;
+const unsigned int XENOXIDE_SHARE_DETACH = PAGESHARE_DETACH;
 
 /* One item for each of the zones that this kernel has. */
 const unsigned int XENOXIDE_ALLOCSTALL = ALLOCSTALL_NORMAL - ZONE_NORMAL;

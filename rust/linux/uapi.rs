@@ -38,16 +38,21 @@ pub use bindings::{
 
 pub use bindings::{
     pageshare_area as ShareArea,
+    pageshare_detach as ShareDetach,
+    pageshare_disk as ShareDisk,
     pageshare_member as ShareMember,
     pageshare_remove as ShareRemove,
     pageshare_rules as ShareRules,
     pageshare_tree as ShareTree,
     pageshare_withdraw as ShareWithdraw,
+    PAGESHARE_DIGEST as SHARE_DIGEST,
     PAGESHARE_RETIRE as SHARE_RETIRE,
     PAGESHARE_VERSION as SHARE_VERSION,
     XENOXIDE_SHARE_ADD as SHARE_ADD,
     XENOXIDE_SHARE_ALLOW as SHARE_ALLOW,
+    XENOXIDE_SHARE_ATTACH as SHARE_ATTACH,
     XENOXIDE_SHARE_CREATE as SHARE_CREATE,
+    XENOXIDE_SHARE_DETACH as SHARE_DETACH,
     XENOXIDE_SHARE_NEXT_AREA as SHARE_NEXT_AREA,
     XENOXIDE_SHARE_NEXT_MEMBER as SHARE_NEXT_MEMBER,
     XENOXIDE_SHARE_NEXT_TREE as SHARE_NEXT_TREE,
@@ -73,6 +78,8 @@ const _: () = {
     assert!(size_of::<ShareRemove>() == 8 * (1 + 8 + 8 + 4));
     assert!(size_of::<ShareWithdraw>() == 8 * (1 + 8 + 8 + 1 + 1 + 4));
     assert!(size_of::<ShareMember>() == 8 * (1 + 4 + 4));
+    assert!(size_of::<ShareDisk>() == 8 * (1 + 8 + 8 + 4 + 1 + 1 + 1 + 1 + 4));
+    assert!(size_of::<ShareDetach>() == 8 * (1 + 4));
 };
 
 // SAFETY: Made of integers only.
@@ -130,3 +137,11 @@ unsafe impl AsBytes for ShareWithdraw {}
 unsafe impl FromBytes for ShareMember {}
 // SAFETY: Made of integers only, without padding, as asserted above.
 unsafe impl AsBytes for ShareMember {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareDisk {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareDisk {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareDetach {}

@@ -43,22 +43,24 @@ pub(super) struct Add {
     /// AREA/TREE.
     #[arg(value_name = "AREA/TREE")]
     source: String,
-    /// A directory, with all that is below it in the same file system.
-    directory: PathBuf,
+    /// A directory, with all that is below it in the same file system; or a regular file, such as the
+    /// image of a disk.
+    #[arg(value_name = "DIRECTORY|FILE")]
+    path: PathBuf,
     /// Where to keep the tree.
     #[arg(long, default_value = STATE)]
     state: PathBuf,
 }
 
 /// Opens the module's device.
-fn device(change: bool) -> Result<Device> {
+pub(super) fn device(change: bool) -> Result<Device> {
     Device::open(change).map_err(|error| match error {
         Errno::NOENT => anyhow::anyhow!("/dev/pageshare: the module is not loaded"),
         error => anyhow::anyhow!("/dev/pageshare: {error}"),
     })
 }
 
-fn name(text: &str) -> Result<Name> {
+pub(super) fn name(text: &str) -> Result<Name> {
     let sound = Source::parse(text.as_bytes()).is_some_and(|source| source.tree.is_none());
     ensure!(
         sound,
@@ -127,8 +129,8 @@ impl Add {
     /// Writes the tree to a file of its own, which takes the place of one before it when it is
     /// complete: who reads that goes on.
     fn write(&self, area: &Name, tree: &Name) -> Result<PathBuf> {
-        let files = scan(&self.directory)?;
-        let image = read(&self.directory, files)?;
+        let files = scan(&self.path)?;
+        let image = read(&self.path, files)?;
         let folder = self.state.join(area.text());
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let path = folder.join(tree.text());

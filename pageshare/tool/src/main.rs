@@ -3,6 +3,7 @@
 //! The command `pageshare`.
 
 mod areas;
+mod disks;
 mod reading;
 mod stat;
 
@@ -23,7 +24,7 @@ struct Arguments {
 enum Command {
     /// Create an area, without trees, to which nobody may attach.
     Create(areas::Create),
-    /// Add a directory to an area as a tree, or as a new version of one.
+    /// Add a directory or a file to an area as a tree, or as a new version of one.
     Add(areas::Add),
     /// Say who may attach to an area: the first rule that fits decides. Without rules, tell.
     Allow {
@@ -57,6 +58,10 @@ enum Command {
         #[arg(value_name = "AREA[/TREE]")]
         source: String,
     },
+    /// Make a disk of a file that another domain keeps, and tell its name.
+    Attach(disks::Attach),
+    /// Remove a disk that nobody has open.
+    Detach(disks::Detach),
     /// Tell what directories would take as trees of one area; nothing is kept.
     Stat {
         /// A directory, with all that is below it in the same file system.
@@ -88,6 +93,8 @@ fn run(arguments: Arguments) -> Result<()> {
             retire,
         } => areas::remove(&source, &state, retire),
         Command::Withdraw { source } => areas::withdraw(&source),
+        Command::Attach(attach) => attach.run(),
+        Command::Detach(detach) => detach.run(),
         Command::Stat { directories } => stat::run(&directories),
     }
 }

@@ -15,12 +15,20 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Returns the files in a directory and below, in the same file system.
+/// The name of a file that is added by itself.
+const ALONE: &[u8] = b"image";
+
+/// Returns the files in a directory and below, in the same file system. A regular file, such as the
+/// image of a disk, is returned as `image` in a directory.
 pub fn scan(root: &Path) -> Result<Files> {
     let mut files = Vec::new();
     let mut known = HashMap::new();
     let mut directories = HashMap::new();
     let root = root.canonicalize().with_context(|| shown(root))?;
+    let metadata = fs::metadata(&root).with_context(|| shown(&root))?;
+    if metadata.is_file() {
+        return alone(&root, &metadata).with_context(|| shown(&root));
+    }
     for entry in WalkDir::new(&root).same_file_system(true) {
         let entry = entry?;
         let path = entry.path();
@@ -47,8 +55,26 @@ pub fn scan(root: &Path) -> Result<Files> {
         }
     }
     let is_directory = matches!(files.first(), Some(root) if root.what.kind() == Kind::Directory);
-    ensure!(is_directory, "{} is no directory", root.display());
+    ensure!(
+        is_directory,
+        "{} is neither a directory nor a regular file",
+        root.display()
+    );
     Ok(Files(files))
+}
+
+/// A directory with one file, which anybody may look into.
+fn alone(path: &Path, metadata: &Metadata) -> Result<Files> {
+    let image = file(path, metadata)?;
+    let root = File {
+        attributes: Attributes {
+            permissions: 0o755,
+            xattrs: BTreeMap::new(),
+            ..image.attributes.clone()
+        },
+        what: What::Directory(BTreeMap::from([(ALONE.to_vec(), 1)])),
+    };
+    Ok(Files(vec![root, image]))
 }
 
 fn shown(path: &Path) -> String {

@@ -69,9 +69,23 @@ fn files_as_they_are_made() {
 }
 
 #[test]
-fn only_directories_are_trees() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let error = scan(file.path()).err().unwrap().to_string();
-    assert!(error.ends_with("is no directory"), "{error}");
+fn a_file_is_a_tree_by_itself() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let made = file.as_file_mut();
+    made.write_all_at(&[7; 4096], 3 << 20).unwrap();
+    made.set_len((5 << 20) + 1).unwrap();
+    let image = pack(scan(file.path()).unwrap()).unwrap();
+    check(&image, image.digest()).unwrap();
+    let tree = Tree::open(&image).unwrap();
+    let root = tree.inode(ROOT).unwrap().unwrap();
+    assert_eq!([root.count, root.links, root.mode.into()], [1, 2, 0o040755]);
+    let (_, only) = tree.lookup(ROOT, &root, b"image").unwrap().unwrap();
+    assert_eq!([only.size, only.blocks], [(5 << 20) + 1, 1]);
+}
+
+#[test]
+fn other_files_are_no_trees() {
+    let error = scan(Path::new("/dev/null")).err().unwrap().to_string();
+    assert!(error.ends_with("nor a regular file"), "{error}");
     assert!(scan(Path::new("/nowhere")).is_err());
 }

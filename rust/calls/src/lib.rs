@@ -5,7 +5,7 @@
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::ioctl::{Opcode, Setter, Updater, ioctl, opcode};
-use std::fs::File;
+use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 type Result<T> = std::result::Result<T, Errno>;
@@ -85,6 +85,23 @@ struct RawWithdraw {
 
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
+struct RawDisk {
+    version: u32,
+    owner: u32,
+    area: Name,
+    tree: Name,
+    digest: [u8; 32],
+    path: u64,
+    path_bytes: u32,
+    flags: u32,
+    number: u32,
+    reserved0: u32,
+    sectors: u64,
+    reserved: [u64; 4],
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
 struct RawMember {
     version: u32,
     domain: u32,
@@ -95,6 +112,17 @@ struct RawMember {
     reserved: [u64; 4],
 }
 
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawDetach {
+    version: u32,
+    number: u32,
+    reserved: [u64; 4],
+}
+
+/// In the flags of a disk: the tree is to have that digest.
+const HAS_DIGEST: u32 = 1;
+
 const CREATE: Opcode = opcode::write::<RawArea>(MAGIC, 0x20);
 const NEXT_AREA: Opcode = opcode::read_write::<RawArea>(MAGIC, 0x21);
 const ADD: Opcode = opcode::read_write::<RawTree>(MAGIC, 0x22);
@@ -104,6 +132,8 @@ const RULES: Opcode = opcode::read_write::<RawRules>(MAGIC, 0x25);
 const REMOVE: Opcode = opcode::write::<RawRemove>(MAGIC, 0x26);
 const WITHDRAW: Opcode = opcode::read_write::<RawWithdraw>(MAGIC, 0x27);
 const NEXT_MEMBER: Opcode = opcode::read_write::<RawMember>(MAGIC, 0x28);
+const ATTACH: Opcode = opcode::read_write::<RawDisk>(MAGIC, 0x30);
+const DETACH: Opcode = opcode::write::<RawDetach>(MAGIC, 0x31);
 
 /// In the flags of what is withdrawn: nothing is to be had any more.
 const RETIRE: u32 = 1;
@@ -214,6 +244,39 @@ pub struct Member {
     pub pages: u64,
 }
 
+/// A file that another domain keeps.
+#[derive(Clone, Copy)]
+pub struct File<'a> {
+    /// The domain.
+    pub owner: u32,
+    /// The area that has it.
+    pub area: Name,
+    /// The tree that has it; the only one of the area for no name.
+    pub tree: Name,
+    /// The digest that the tree is to have, if any will not do.
+    pub digest: Option<[u8; 32]>,
+    /// Where it is in the tree; empty if it is the only one.
+    pub path: &'a str,
+}
+
+/// A disk.
+#[derive(Clone, Copy)]
+pub struct Disk {
+    /// Its number.
+    pub number: u32,
+    /// How many sectors of 512 bytes it has.
+    pub sectors: u64,
+    /// SHA-256 of the first block of the tree.
+    pub digest: [u8; 32],
+}
+
+impl Disk {
+    /// Returns where it is.
+    pub fn path(&self) -> String {
+        format!("/dev/pageshare{}", self.number)
+    }
+}
+
 /// The module's device, open.
 pub struct Device(OwnedFd);
 
@@ -285,7 +348,7 @@ impl Device {
     /// # Errors
     ///
     /// As `PAGESHARE_ADD` in the header.
-    pub fn add(&self, area: Name, name: Name, file: &File) -> Result<Tree> {
+    pub fn add(&self, area: Name, name: Name, file: &fs::File) -> Result<Tree> {
         let mut raw = RawTree {
             version: VERSION,
             file: file.as_raw_fd() as u32,
@@ -417,6 +480,48 @@ impl Device {
             pages: raw.pages,
         }))
     }
+
+    /// Makes a disk of a file.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_ATTACH` in the header.
+    pub fn attach(&self, file: &File<'_>) -> Result<Disk> {
+        let mut raw = RawDisk {
+            version: VERSION,
+            owner: file.owner,
+            area: file.area,
+            tree: file.tree,
+            digest: file.digest.unwrap_or_default(),
+            path: file.path.as_ptr().addr() as u64,
+            path_bytes: u32::try_from(file.path.len()).map_err(|_| Errno::TOOBIG)?,
+            flags: file.digest.map_or(0, |_| HAS_DIGEST),
+            ..RawDisk::default()
+        };
+        // SAFETY: The call reads and writes an argument of this type, and reads the path, which is as
+        // long.
+        unsafe { ioctl(&self.0, Updater::<ATTACH, RawDisk>::new(&mut raw)) }?;
+        Ok(Disk {
+            number: raw.number,
+            sectors: raw.sectors,
+            digest: raw.digest,
+        })
+    }
+
+    /// Removes the disk with that number.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_DETACH` in the header.
+    pub fn detach(&self, number: u32) -> Result<()> {
+        let raw = RawDetach {
+            version: VERSION,
+            number,
+            ..RawDetach::default()
+        };
+        // SAFETY: The call reads an argument of this type.
+        unsafe { ioctl(&self.0, Setter::<DETACH, RawDetach>::new(raw)) }
+    }
 }
 
 #[cfg(test)]
@@ -436,10 +541,12 @@ mod tests {
             REMOVE,
             WITHDRAW,
             NEXT_MEMBER,
+            ATTACH,
+            DETACH,
         ];
-        let numbers: [Opcode; 9] = [
+        let numbers: [Opcode; 11] = [
             0x40a8be20, 0xc0a8be21, 0xc0e0be22, 0xc0e0be23, 0x4070be24, 0xc070be25, 0x40a8be26,
-            0xc0b8be27, 0xc048be28,
+            0xc0b8be27, 0xc048be28, 0xc0e8be30, 0x4028be31,
         ];
         assert_eq!(calls, numbers);
     }

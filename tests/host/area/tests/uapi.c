@@ -70,6 +70,25 @@ AT(member, granted, 24);
 AT(member, pages, 32);
 AT(member, reserved, 40);
 
+SIZE(disk, 232);
+AT(disk, version, 0);
+AT(disk, owner, 4);
+AT(disk, area, 8);
+AT(disk, tree, 72);
+AT(disk, digest, 136);
+AT(disk, path, 168);
+AT(disk, path_bytes, 176);
+AT(disk, flags, 180);
+AT(disk, number, 184);
+AT(disk, reserved0, 188);
+AT(disk, sectors, 192);
+AT(disk, reserved, 200);
+
+SIZE(detach, 40);
+AT(detach, version, 0);
+AT(detach, number, 4);
+AT(detach, reserved, 8);
+
 NUMBER(CREATE, 0x40a8be20u);
 NUMBER(NEXT_AREA, 0xc0a8be21u);
 NUMBER(ADD, 0xc0e0be22u);
@@ -79,5 +98,7 @@ NUMBER(RULES, 0xc070be25u);
 NUMBER(REMOVE, 0x40a8be26u);
 NUMBER(WITHDRAW, 0xc0b8be27u);
 NUMBER(NEXT_MEMBER, 0xc048be28u);
+NUMBER(ATTACH, 0xc0e8be30u);
+NUMBER(DETACH, 0x4028be31u);
 
 _Static_assert(PAGESHARE_RETIRE == 1, "RETIRE");

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Trees that are attached, and the content of their files.
+
+use super::{
+    blocks::Blocks,
+    Owner, //
+};
+use crate::{
+    area::{
+        format::{
+            Digest,
+            Inode,
+            BLOCK, //
+        },
+        tree::{
+            Fault,
+            Run,
+            Tree, //
+        },
+        wire::Label, //
+    },
+    failure::Failure,
+    linux::work::Worker, //
+};
+use kernel::{
+    iov::IovIterDest,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What is in a hole.
+static ZEROES: [u8; BLOCK] = [0; BLOCK];
+
+/// What a fault of a tree comes to, for programs.
+pub(super) fn error(fault: Fault<Error>) -> Error {
+    match fault {
+        Fault::Unread(error) => error,
+        Fault::Flaw(_) => Failure::Unclean.into(),
+    }
+}
+
+/// Attaches a tree, which is to have the digest `wanted`, if that is given. It is detached when it is
+/// dropped.
+///
+/// Context: process context, sleeps.
+///
+/// # Errors
+///
+/// `ESTALE` if it has another digest, `EUCLEAN` if it is no tree; as for [`Owner::attach`] and
+/// [`Owner::obtain`].
+pub(super) fn open(
+    owner: Arc<Worker<Owner>>,
+    (area, name): (Label, Label),
+    wanted: Option<&Digest>,
+) -> Result<Tree<Blocks>> {
+    let (tree, attached) = owner.attach(area, name)?;
+    // From here on it is detached when it is dropped.
+    let blocks = Blocks::new(owner, tree, attached.digest);
+    if wanted.is_some_and(|wanted| *wanted != attached.digest) {
+        return Err(Failure::Stale.into());
+    }
+    Tree::open(blocks).map_err(error)
+}
+
+/// A stretch of a file that lies in one of its blocks.
+pub(super) struct Stretch {
+    /// The tree's block, and how many blocks follow it there as they do in the file; [`None`] in a
+    /// hole.
+    pub(super) block: Option<(u32, u32)>,
+    /// How many bytes behind the block's start it begins.
+    pub(super) offset: usize,
+    /// How many bytes it has.
+    pub(super) len: usize,
+}
+
+/// Calls `data` with each stretch of a file from `at` on, `len` bytes long together, up to the
+/// file's end. It returns whether to go on.
+pub(super) fn stretches(
+    tree: &Tree<Blocks>,
+    file: &Inode,
+    (at, len): (u64, u64),
+    mut data: impl FnMut(Stretch) -> Result<bool>,
+) -> Result {
+    let end = at.saturating_add(len).min(file.size);
+    let mut at = at;
+    while at < end {
+        let first = at / BLOCK as u64;
+        let run = tree.map(file, first).map_err(error)?;
+        let run = run.ok_or(Failure::Unclean)?;
+        let run_end = end.min((first + run.count()) * BLOCK as u64);
+        while at < run_end {
+            let offset = (at % BLOCK as u64) as usize;
+            let len = (BLOCK - offset).min((run_end - at) as usize);
+            let index = (at / BLOCK as u64 - first) as u32;
+            let block = match run {
+                Run::Hole(_) => None,
+                Run::Data { start, count } => Some((start + index, count - index - 1)),
+            };
+            if !data(Stretch { block, offset, len })? {
+                return Ok(());
+            }
+            at += len as u64;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the content of a file from `at` on to `to`, until that is full or cannot be written any
+/// further, or the file ends. `ahead` says how many blocks are to be fetched with a block that has so
+/// many behind it, when it has to be.
+///
+/// Context: process context, sleeps until the owner has answered.
+///
+/// # Errors
+///
+/// As for [`Blocks::hold`]. What was copied counts.
+pub(super) fn copy(
+    tree: &Tree<Blocks>,
+    file: &Inode,
+    at: u64,
+    to: &mut IovIterDest<'_>,
+    ahead: impl Fn(u32, u32, usize) -> Result<u32>,
+) -> Result {
+    let len = to.len() as u64;
+    stretches(tree, file, (at, len), |stretch| {
+        let Stretch { block, offset, len } = stretch;
+        let copied = match block {
+            Some((block, left)) => {
+                let ahead = ahead(block, left, offset + to.len())?;
+                let held = tree.blocks().hold(block, ahead)?;
+                held.view()?.copy_out(offset, len, to)
+            }
+            None => to.copy_to_iter(ZEROES.get(..len).unwrap_or_default()),
+        };
+        Ok(copied == len)
+    })
+}
