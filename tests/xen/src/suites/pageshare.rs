@@ -4,6 +4,7 @@
 use super::{check_logs, kunit, tell_boot};
 use crate::report::Suite;
 use crate::scenarios::client;
+use crate::scenarios::pageshare::images::Images;
 use crate::scenarios::pageshare::{self, Scenario};
 use anyhow::Result;
 use bed::{Bed, Flavour, Guest, Host, Kind, place};
@@ -44,16 +45,23 @@ pub const KASAN: Pass = Pass {
 /// Runs the chosen scenarios, each for each pair of an owner and a member.
 pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Result<()> {
     let tool = place::beside("pageshare")?;
+    let images = Images::make()?;
     let mut host = Host::new(pass.name)
         .limit(LIMIT)
         .dom0_mib(DOM0_MIB)
         .accel(accel)
         .dom0_module("pageshare")
-        .file(&tool, "pageshare");
+        .file(&tool, "pageshare")
+        .file(images.plain(), "plain.img")
+        .file(images.parted(), "parted.img");
     for &kind in pass.kinds {
-        let guest = Guest::new(&format!("{kind}1"), kind).kernel(pass.flavour);
+        let mut guest = Guest::new(&format!("{kind}1"), kind).kernel(pass.flavour);
+        if pass.flavour == Flavour::Stock {
+            guest = guest.kernel_module("ext4");
+        }
         let guest = guest.memory_mib(GUEST_MIB).module("pageshare");
         let guest = guest.file(&tool, "bin/pageshare");
+        let guest = guest.file(images.sums(), "etc/sums");
         let guest = client::plain(guest, "maps")?;
         host = host.guest(client::plain(guest, "reread")?);
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Shared areas: one domain keeps trees of files, others mount them.
 
+mod disk;
 mod fate;
 mod files;
+pub mod images;
 mod refusals;
 mod returns;
 mod trees;
@@ -25,7 +27,7 @@ const MOUNT: &str = "/tmp/mount";
 pub type Pair = (&'static str, &'static str);
 
 const ALL: &[Pair] = &[("dom0", "pv1"), ("dom0", "pvh1"), ("pv1", "pvh1")];
-const BOTH: &[Pair] = &[("dom0", "pv1"), ("dom0", "pvh1")];
+const FROM_DOM0: &[Pair] = &[("dom0", "pv1"), ("dom0", "pvh1")];
 const ONE: &[Pair] = &[("dom0", "pvh1")];
 
 /// A scenario.
@@ -38,18 +40,20 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 12] = [
+pub const SCENARIOS: [Scenario; 14] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
     scenario("pageshare_refused", ONE, refusals::refused),
     scenario("pageshare_once", ONE, trees::once),
     scenario("pageshare_replaced", ONE, trees::replaced),
-    scenario("pageshare_withdrawn", BOTH, returns::withdrawn),
+    scenario("pageshare_withdrawn", FROM_DOM0, returns::withdrawn),
     scenario("pageshare_retired", ONE, returns::retired),
     scenario("pageshare_idle", ONE, returns::idle),
-    scenario("pageshare_restored", BOTH, returns::restored),
+    scenario("pageshare_restored", FROM_DOM0, returns::restored),
     scenario("pageshare_again", ONE, returns::again),
+    scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),
+    scenario("pageshare_disk_saved", FROM_DOM0, disk::saved),
     scenario("pageshare_destroyed", &[("pv1", "pvh1")], fate::destroyed),
 ];
 
