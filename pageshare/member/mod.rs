@@ -245,9 +245,8 @@ impl Owner {
         self.window.remove_mount(mount);
     }
 
-    /// Unmaps everything and ends the link. What is mounted is attached again when it is read.
-    ///
-    /// Nor is it until [`Owner::reopen`]: who reads nevertheless gets `ENOTCONN`.
+    /// Unmaps everything and ends the link. After [`Owner::reopen`] what is mounted is attached again
+    /// when it is read; until then there is no link, and who needs one gets `ENOTCONN`.
     ///
     /// Context: process context, may sleep; no program reads.
     pub(crate) fn close(&self) {
