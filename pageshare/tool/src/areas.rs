@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Where trees are kept, if nothing else is said.
-const STATE: &str = "/var/lib/pageshare";
+pub(super) const STATE: &str = "/var/lib/pageshare";
 
 /// A new area.
 #[derive(Args)]
@@ -70,7 +70,7 @@ pub(super) fn name(text: &str) -> Result<Name> {
 }
 
 /// Returns an area and a tree in it, which may be none.
-fn names(text: &str) -> Result<(Name, Name)> {
+pub(super) fn names(text: &str) -> Result<(Name, Name)> {
     match text.split_once('/') {
         Some((area, tree)) => Ok((name(area)?, name(tree)?)),
         None => Ok((name(text)?, Name::default())),
@@ -309,7 +309,7 @@ fn bytes(blocks: u64) -> String {
     HumanBytes(blocks * BLOCK as u64).to_string()
 }
 
-fn hex(digest: &[u8]) -> String {
+pub(super) fn hex(digest: &[u8]) -> String {
     digest
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))

@@ -6,6 +6,7 @@ mod areas;
 mod disks;
 mod reading;
 mod stat;
+mod verify;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -45,7 +46,7 @@ enum Command {
         #[arg(value_name = "AREA[/TREE]")]
         source: String,
         /// Where trees are kept.
-        #[arg(long, default_value = "/var/lib/pageshare")]
+        #[arg(long, default_value = areas::STATE)]
         state: PathBuf,
         /// Take it from those who have it mounted as well.
         #[arg(long)]
@@ -62,6 +63,8 @@ enum Command {
     Attach(disks::Attach),
     /// Remove a disk that nobody has open.
     Detach(disks::Detach),
+    /// Read the files that trees are kept in, and tell whether they have what they should.
+    Verify(verify::Verify),
     /// Tell what directories would take as trees of one area; nothing is kept.
     Stat {
         /// A directory, with all that is below it in the same file system.
@@ -93,6 +96,7 @@ fn run(arguments: Arguments) -> Result<()> {
             retire,
         } => areas::remove(&source, &state, retire),
         Command::Withdraw { source } => areas::withdraw(&source),
+        Command::Verify(verify) => verify.run(),
         Command::Attach(attach) => attach.run(),
         Command::Detach(detach) => detach.run(),
         Command::Stat { directories } => stat::run(&directories),
