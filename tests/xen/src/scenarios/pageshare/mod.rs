@@ -47,7 +47,7 @@ pub const SCENARIOS: [Scenario; 14] = [
     scenario("pageshare_refused", ONE, refusals::refused),
     scenario("pageshare_once", ONE, trees::once),
     scenario("pageshare_replaced", ONE, trees::replaced),
-    scenario("pageshare_withdrawn", FROM_DOM0, returns::withdrawn),
+    scenario("pageshare_withdrawn", ALL, returns::withdrawn),
     scenario("pageshare_retired", ONE, returns::retired),
     scenario("pageshare_idle", ONE, returns::idle),
     scenario("pageshare_restored", FROM_DOM0, returns::restored),

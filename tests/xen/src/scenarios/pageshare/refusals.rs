@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What is not to be had, and what nobody may do.
 
-use super::{Ends, MADE, MOUNT};
+use super::{Ends, MADE, MOUNT, STATE};
 use anyhow::{Result, ensure};
 
 /// Each with a clear error, and nothing changes.
@@ -63,5 +63,24 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
         let why = ends.owner.refusal(line)?;
         ensure!(why.contains(says), "{line}: {why}");
     }
+    ends.umount()?;
+    spoiled(ends)
+}
+
+/// A tree whose file has changed: the owner does not grant what is in it.
+fn spoiled(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(&format!(
+        "pageshare add --state {STATE} area/spoiled {MADE}
+         cd {STATE}/area
+         last=$(($(stat -c %s spoiled) - 1))
+         printf x | dd of=spoiled bs=1 seek=$last conv=notrunc 2>/dev/null"
+    ))?;
+    let why = ends
+        .owner
+        .refusal(&format!("pageshare verify --state {STATE} area/spoiled"))?;
+    ensure!(why.contains("has another digest"), "{why}");
+    ends.mount("area/spoiled")?;
+    let why = ends.member.refusal(&format!("cat {MOUNT}/file"))?;
+    ensure!(why.contains("Input/output error"), "{why}");
     ends.umount()
 }
