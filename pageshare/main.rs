@@ -45,7 +45,7 @@ pub mod backing;
 pub mod bindings;
 #[path = "../rust/linux/digest.rs"]
 pub mod digest;
-#[path = "../rust/linux/disk.rs"]
+#[path = "../rust/linux/disk/mod.rs"]
 pub mod disk;
 mod driver;
 #[path = "../rust/linux/failure.rs"]

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <xen/interface/xen.h>
 
+#include <linux/blkdev.h>
 #include <linux/exportfs.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
@@ -46,6 +47,7 @@
 const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 				  __GFP_NORETRY | __GFP_NOMEMALLOC;
 const gfp_t XENOXIDE_GFP_DATAGRAM = GFP_ATOMIC | __GFP_NOWARN;
+const blk_mode_t XENOXIDE_BLK_OPEN_READ = BLK_OPEN_READ;
 const unsigned long XENOXIDE_PROT = PROT_READ | PROT_WRITE;
 const unsigned long XENOXIDE_MAP = MAP_PRIVATE | MAP_ANONYMOUS;
 const unsigned long XENOXIDE_SB_KERNMOUNT = SB_KERNMOUNT;

@@ -23,9 +23,14 @@ use kernel::{
 
 #[path = "../../rust/bindings/mod.rs"]
 pub mod bindings;
+#[path = "../../rust/linux/disk/mod.rs"]
+pub mod disk;
+#[path = "../../rust/linux/failure.rs"]
+pub mod failure;
 mod faults;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
+mod memory_disk;
 mod memory_tree;
 #[path = "../../rust/linux/vfs/mod.rs"]
 pub mod vfs;

@@ -106,6 +106,18 @@ pub struct Opened<'a> {
 }
 
 impl Opened<'_> {
+    /// # Safety
+    ///
+    /// It must be an open file that nobody else has, and what it is a file of must stay until it is
+    /// closed.
+    pub(crate) unsafe fn from_raw(raw: NonNull<bindings::file>) -> Self {
+        // INVARIANT: By the requirements.
+        Self {
+            raw,
+            lifetime: PhantomData,
+        }
+    }
+
     /// Reads, and returns how many bytes it were.
     ///
     /// # Errors

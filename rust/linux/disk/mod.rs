@@ -14,6 +14,9 @@
 //! C headers: [`include/linux/blkdev.h`](srctree/include/linux/blkdev.h),
 //! [`include/linux/bio.h`](srctree/include/linux/bio.h).
 
+#[cfg(CONFIG_KUNIT)]
+mod inside;
+
 use crate::{
     bindings as xen_bindings,
     failure::Failure,
