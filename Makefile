@@ -24,7 +24,7 @@ test:
 	@$(setup) test $(T)
 
 bench:
-	@test -n "$(B)" || { echo "which bench? make bench B=name (balloon, xensock)" >&2; exit 1; }
+	@test -n "$(B)" || { echo "which bench? make bench B=name (balloon, xensock, pageshare)" >&2; exit 1; }
 	@$(setup) bench $(B)
 
 shell:
@@ -51,7 +51,7 @@ distclean:
 help:
 	@echo 'make run              Xen with a PV and a PVH guest on Debian'"'"'s kernel; sets memory targets'
 	@echo 'make test [T=name]    host tests, KUnit in guests, scenarios; or the one of that name'
-	@echo 'make bench B=name     ours (balloon, xensock) beside what there is; writes build/bench/name.json'
+	@echo 'make bench B=name     ours (balloon, xensock, pageshare) beside what there is; writes build/bench/name.json'
 	@echo 'make shell            a prompt in dom0, with xl and the modules at hand'
 	@echo 'make                  the modules for Debian'"'"'s kernel, into build/stock/'
 	@echo 'make KDIR=folder      the modules for another kernel with CONFIG_RUST, into build/kdir/'

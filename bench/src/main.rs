@@ -3,6 +3,7 @@
 
 mod balloon;
 mod metric;
+mod pageshare;
 mod plot;
 mod xensock;
 
@@ -33,6 +34,12 @@ struct Arguments {
     /// Sockets: what ours is compared with, without ours. Prints, and writes no files.
     #[arg(long)]
     peers: bool,
+    /// Shared areas: up to so many guests at once.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
+    guests: u32,
+    /// Shared areas: the size of the file that all guests read and map, in MiB.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=100))]
+    data: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -41,6 +48,8 @@ enum Bench {
     Balloon,
     /// Sockets between guests.
     Xensock,
+    /// Identical pages once per host.
+    Pageshare,
 }
 
 fn main() -> ExitCode {
@@ -77,6 +86,17 @@ fn run() -> Result<()> {
             };
             ("xensock", xensock::run(&options)?, Vec::new())
         }
+        Bench::Pageshare => {
+            let options = pageshare::Options {
+                accel,
+                rounds,
+                only: groups(&arguments.only)?,
+                guests: arguments.guests,
+                data_mib: arguments.data,
+            };
+            let (metrics, failures) = pageshare::run(&options)?;
+            ("pageshare", metrics, failures)
+        }
     };
     for failure in &failures {
         eprintln!("bench: {failure:#}");
@@ -99,7 +119,7 @@ fn run() -> Result<()> {
     let picture = folder.join(format!("{name}.svg"));
     let title = format!("{name}: ours beside its peer");
     match arguments.name {
-        Bench::Balloon => plot::draw(&picture, &title, &metrics)?,
+        Bench::Balloon | Bench::Pageshare => plot::draw(&picture, &title, &metrics)?,
         Bench::Xensock => {
             let (curves, rows): (Vec<_>, Vec<_>) = metrics
                 .iter()

@@ -296,6 +296,8 @@ pub struct Host {
     pub(crate) dom0_modules: Vec<String>,
     pub(crate) dom0_kernel_modules: Vec<String>,
     pub(crate) tell: Option<fn(&str, Duration)>,
+    pub(crate) emulator_words: Vec<String>,
+    pub(crate) tools_image: Option<PathBuf>,
 }
 
 impl Host {
@@ -315,6 +317,8 @@ impl Host {
             dom0_modules: Vec::new(),
             dom0_kernel_modules: Vec::new(),
             tell: None,
+            emulator_words: Vec::new(),
+            tools_image: None,
         }
     }
 
@@ -419,6 +423,18 @@ impl Host {
     /// Tells of each step of the boot, with the time from the start to its end.
     pub fn tell(mut self, tell: fn(&str, Duration)) -> Self {
         self.tell = Some(tell);
+        self
+    }
+
+    /// More words for QEMU's command line.
+    pub fn emulator(mut self, words: &[String]) -> Self {
+        self.emulator_words.extend_from_slice(words);
+        self
+    }
+
+    /// Machines with tools have this image below `/tools` instead of the one that the set-up makes.
+    pub fn tools_image(mut self, image: impl Into<PathBuf>) -> Self {
+        self.tools_image = Some(image.into());
         self
     }
 

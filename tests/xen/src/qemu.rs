@@ -34,7 +34,10 @@ impl Qemu {
             xen_words(host),
         ]);
         words.extend(["-initrd".into(), modules(host, files)?]);
-        let tools = host.has_tools().then(tools::image).transpose()?;
+        let tools = match &host.tools_image {
+            Some(image) => Some(image.clone()),
+            None => host.has_tools().then(tools::image).transpose()?,
+        };
         // dom0 knows them as vda, vdb and, if it is there, vdc.
         for image in [&place::dom0_image()?, &files.payload]
             .into_iter()
@@ -52,6 +55,7 @@ impl Qemu {
             "-device".into(),
             format!("virtserialport,chardev=bed,name={PORT}"),
         ]);
+        words.extend_from_slice(&host.emulator_words);
         if host.shell {
             words.extend([
                 "-chardev".into(),
