@@ -31,7 +31,19 @@ where
     /// Looks for up to `most` blocks that nobody uses, those first that were not used lately.
     /// `close` gets each slot: it is to be unmapped, and then [closed](Cache::closed). Returns how
     /// many there are.
-    pub fn evict(&mut self, most: u32, pressure: Pressure, mut close: impl FnMut(u32)) -> u32 {
+    pub fn evict(&mut self, most: u32, pressure: Pressure, close: impl FnMut(u32)) -> u32 {
+        self.evict_unless(most, pressure, |_| false, close)
+    }
+
+    /// As [`Cache::evict`]. `used` is asked of a slot whether it was used lately in a way that the
+    /// cache does not know of, since it was asked last.
+    pub fn evict_unless(
+        &mut self,
+        most: u32,
+        pressure: Pressure,
+        mut used: impl FnMut(u32) -> bool,
+        mut close: impl FnMut(u32),
+    ) -> u32 {
         let count = self.table.count();
         // In the first round those are spared that were used lately.
         let looks = match pressure {
@@ -51,8 +63,8 @@ where
             else {
                 continue;
             };
-            if slot.recent {
-                slot.recent = false;
+            // Both forget.
+            if used(index) | core::mem::take(&mut slot.recent) {
                 continue;
             }
             slot.state = State::Closing;

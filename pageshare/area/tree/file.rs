@@ -4,6 +4,7 @@
 
 use super::{
     super::format::{
+        Extent,
         Inode,
         Kind, //
     },
@@ -29,6 +30,20 @@ pub enum Run {
 }
 
 impl Run {
+    /// Returns what of an extent of a file begins at a block. [`None`] if the block is not in it.
+    pub fn within(extent: &Extent, file: &Inode, block: u64) -> Option<Self> {
+        let skip = block.checked_sub(extent.at())?;
+        let rest = u64::from(extent.count()).checked_sub(skip)?;
+        let left = file.file_blocks().saturating_sub(block);
+        // No more than the extent has.
+        let count = rest.min(left) as u32;
+
+        (count > 0).then(|| Run::Data {
+            start: extent.start().saturating_add(skip as u32),
+            count,
+        })
+    }
+
     /// Returns how many blocks it has; at least one.
     pub const fn count(&self) -> u64 {
         match self {
@@ -42,6 +57,16 @@ impl<B: Blocks> Tree<B> {
     /// Looks where a file's block is, and as many of those behind it as are together with it.
     /// [`None`] behind the file's end, or if it is no regular file.
     pub fn map(&self, file: &Inode, block: u64) -> Result<Option<Run>, Fault<B::Error>> {
+        let found = self.find(file, block)?;
+        Ok(found.map(|(run, _)| run))
+    }
+
+    /// As [`Tree::map`], and returns the extent that the block is in, if it is in one.
+    pub fn find(
+        &self,
+        file: &Inode,
+        block: u64,
+    ) -> Result<Option<(Run, Option<Extent>)>, Fault<B::Error>> {
         let left = file.file_blocks().saturating_sub(block);
         if file.kind() != Some(Kind::Regular) || left == 0 {
             return Ok(None);
@@ -62,16 +87,9 @@ impl<B: Blocks> Tree<B> {
             Ok::<_, Fault<B::Error>>(Ordering::Equal)
         })?;
         let Some(extent) = hit else {
-            return Ok(Some(Run::Hole(left.min(next - block))));
+            return Ok(Some((Run::Hole(left.min(next - block)), None)));
         };
-        // Less than the extent's count: the block is in it.
-        let skip = (block - extent.at()) as u32;
-        let count = u64::from(extent.count() - skip).min(left);
-
-        Ok(Some(Run::Data {
-            start: extent.start().saturating_add(skip),
-            // No more than the extent has.
-            count: count as u32,
-        }))
+        let run = Run::within(&extent, file, block);
+        Ok(run.map(|run| (run, Some(extent))))
     }
 }

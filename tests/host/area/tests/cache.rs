@@ -108,6 +108,33 @@ fn a_block_is_asked_for_once() {
 }
 
 #[test]
+fn what_others_know_to_be_used_goes_last() {
+    let mut cache = cache(3, 1);
+    let slots = fetch(&mut cache, 0..3);
+    assert!(evict(&mut cache, 3, Pressure::Idle).is_empty());
+    let mut asked = Vec::new();
+    let mut found = Vec::new();
+    let used = |slot| {
+        asked.push(slot);
+        slot == slots[1]
+    };
+    cache.evict_unless(3, Pressure::Idle, used, |slot| found.push(slot));
+    assert_eq!(asked, slots);
+    assert_eq!(found, [slots[0], slots[2]]);
+    // What is new was used, and the others are asked all the same: they forget.
+    let mut cache = self::cache(1, 1);
+    fetch(&mut cache, 0..1);
+    let mut asked = 0;
+    let used = |_| {
+        asked += 1;
+        true
+    };
+    assert_eq!(cache.evict_unless(1, Pressure::Idle, used, |_| ()), 0);
+    assert_eq!(asked, 1);
+    assert_eq!(evict(&mut cache, 1, Pressure::Idle).len(), 1);
+}
+
+#[test]
 fn what_was_used_lately_goes_last() {
     let mut cache = cache(4, 1);
     let slots = fetch(&mut cache, 0..4);

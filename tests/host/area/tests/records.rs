@@ -7,6 +7,7 @@ use shared_area::area::format::{
     Counts, Entry, Extent, Flaw, Inode, Kind, Layout, Stamp, Superblock, Xattr, FILE_BLOCKS_MAX,
     HEAD, ROOT,
 };
+use shared_area::area::tree::Run;
 
 const COUNTS: Counts = Counts {
     inodes: 100,
@@ -299,4 +300,27 @@ proptest! {
             prop_assert_eq!(extent.end(), at + u64::from(count));
         }
     }
+}
+
+#[test]
+fn a_run_begins_anywhere_in_an_extent() {
+    let layout = layout();
+    let start = layout.data().first;
+    // Of 1 000 000 bytes: 245 blocks.
+    let file = inode(Kind::Regular);
+    let extent = Extent::new(235, 20, start + 3, &layout).unwrap();
+    for block in 230..260 {
+        let run = Run::within(&extent, &file, block);
+        let wanted = (235..245).contains(&block).then(|| Run::Data {
+            start: start + 3 + (block - 235) as u32,
+            count: (245 - block) as u32,
+        });
+        assert_eq!(run, wanted, "{block}");
+    }
+    let short = Extent::new(1, 2, start, &layout).unwrap();
+    assert_eq!(
+        Run::within(&short, &file, 2).map(|run| run.count()),
+        Some(1)
+    );
+    assert_eq!(Run::within(&short, &file, 3), None);
 }
