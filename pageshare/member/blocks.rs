@@ -67,6 +67,7 @@ impl Blocks {
         &self.digest
     }
 
+    #[inline]
     fn key(&self, block: u32) -> Key {
         Key {
             tree: self.tree,
@@ -140,21 +141,32 @@ impl Blocks {
         Ok(held)
     }
 
-    /// Returns a block to be used, if it is here.
+    /// As [`Blocks::hold`], for a block of content that `left` others follow in its file: those worth
+    /// it are fetched with it.
+    #[inline]
+    pub(super) fn hold_content(&self, block: u32, left: u32) -> Result<Held<'_>> {
+        match self.glance(block) {
+            Some(held) => Ok(held),
+            None => self.hold(block, self.ahead(block, left)?),
+        }
+    }
+
+    /// Returns a block to be used, if it is where one looks first.
     ///
-    /// Context: process context, may sleep.
-    pub(super) fn at_hand(&self, block: u32) -> Option<Held<'_>> {
-        self.owner.find(self.key(block)).ok().flatten()
+    /// Context: process context; when it is dropped it may sleep.
+    #[inline]
+    pub(super) fn glance(&self, block: u32) -> Option<Held<'_>> {
+        self.owner.glance(self.key(block))
     }
 
     /// Copies a block to `page`, and checks the copy: whatever the owner does meanwhile or later, it
-    /// is what the digest names. `ahead` as for [`Blocks::hold`].
+    /// is what the digest names. `left` as for [`Blocks::hold_content`].
     ///
     /// # Errors
     ///
     /// As for [`Blocks::hold`]; `EBADMSG` if the owner has changed it.
-    pub(super) fn copy(&self, block: u32, ahead: u32, page: &mut [u8]) -> Result {
-        self.hold(block, ahead)?.view()?.read(0, page)?;
+    pub(super) fn copy(&self, block: u32, left: u32, page: &mut [u8]) -> Result {
+        self.hold_content(block, left)?.view()?.read(0, page)?;
         let mut digest = [0; DIGEST];
         match self
             .superblock()?

@@ -33,6 +33,10 @@ use crate::{
     linux::noio::NoIo,
     trace, //
 };
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
 use kernel::{
     pr_warn_once,
     prelude::*, //
@@ -111,6 +115,11 @@ impl Batch {
     }
 }
 
+/// What a block's mapping is called in the window.
+fn name(key: Key) -> u64 {
+    (u64::from(key.tree) << 32) | u64::from(key.block)
+}
+
 /// Puts `value` where there is room for it.
 fn put<T>(list: &mut KVec<T>, value: T) {
     // As many as a batch has blocks never fail.
@@ -122,10 +131,47 @@ impl Owner {
     ///
     /// Context: process context, may sleep.
     pub(super) fn find(&self, key: Key) -> Result<Option<Held<'_>>> {
-        let found = self.state.lock().cache.find(key);
-        match found {
-            Found::Ready(slot) => Held::new(self, slot).map(Some),
-            _ => Ok(None),
+        match self.glance(key) {
+            Some(held) => Ok(Some(held)),
+            None => self.search(key),
+        }
+    }
+
+    /// As [`Owner::find`], with the lock.
+    #[cold]
+    fn search(&self, key: Key) -> Result<Option<Held<'_>>> {
+        let mut state = self.state.lock();
+        let Found::Ready(slot) = state.cache.find(key) else {
+            return Ok(None);
+        };
+        self.remember(key, slot);
+        drop(state);
+        Held::new(self, slot).map(Some)
+    }
+
+    /// The place of the hint about a block. Blocks that follow each other have different ones.
+    #[inline]
+    fn hint(&self, key: Key) -> Option<&AtomicU32> {
+        let mixed = key.tree.wrapping_mul(0x9e37_79b1) ^ key.block;
+        let last = self.hints.len().wrapping_sub(1);
+        self.hints.get(mixed as usize & last)
+    }
+
+    /// Looks for a block that is mapped where one with its hint was last, without a lock.
+    #[inline]
+    pub(super) fn glance(&self, key: Key) -> Option<Held<'_>> {
+        let slot = self.hint(key)?.load(Relaxed);
+        let view = self.window.view_named(slot, name(key))?;
+        self.glances.fetch_add(1, Relaxed);
+        Some(Held::unpinned(self, slot, view))
+    }
+
+    /// Takes note of where a block is mapped, and checked. Under the lock of the state: nobody
+    /// unmaps it meanwhile.
+    fn remember(&self, key: Key, slot: u32) {
+        self.window.set_name(slot, name(key));
+        if let Some(hint) = self.hint(key) {
+            hint.store(slot, Relaxed);
         }
     }
 
@@ -226,7 +272,8 @@ impl Owner {
             let close = |slot| put(&mut batch.closing, slot);
             // Not all at once where there are few: some were asked for just now.
             let most = (self.window.slots() / 8).clamp(ahead + 1, BATCH);
-            state.cache.evict(most, Pressure::Need, close);
+            let used = |slot| self.window.was_used(slot);
+            state.cache.evict_unless(most, Pressure::Need, used, close);
         }
         let mut blocks = RunList::new();
         if let Some(runs) = state.cache.send(number) {
@@ -317,9 +364,12 @@ impl Owner {
                 self.window.unmap(&[slot], |_, _| {});
             }
             let mut state = self.state.lock();
-            has_first &= sound || state.cache.key(slot) != Some(first);
+            let key = state.cache.key(slot);
+            has_first &= sound || key != Some(first);
             if state.cache.mapped(ticket.number, slot, sound, back) {
                 put(closing, slot);
+            } else if let Some(key) = key.filter(|_| sound) {
+                self.remember(key, slot);
             }
         }
         self.changed.notify_all();

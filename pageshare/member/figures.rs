@@ -7,7 +7,10 @@ use crate::{
     area::cache::Counters,
     window::Calls, //
 };
-use core::ops::Add;
+use core::{
+    ops::Add,
+    sync::atomic::Ordering::Relaxed, //
+};
 
 /// What there is of one owner, or of several together.
 #[derive(Clone, Copy, Default)]
@@ -47,9 +50,11 @@ impl Owner {
     /// Context: process context, may sleep.
     pub(crate) fn figures(&self) -> Figures {
         let state = self.state.lock();
+        let mut counters = *state.cache.counters();
+        counters.hits += self.glances.load(Relaxed);
         Figures {
             used: state.cache.used().into(),
-            counters: *state.cache.counters(),
+            counters,
             calls: self.window.calls(),
         }
     }

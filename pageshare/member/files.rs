@@ -7,13 +7,13 @@ use super::{
     held::Frame,
     tree::{
         self,
-        error, //
+        error,
+        File, //
     }, //
 };
 use crate::{
     area::{
         format::{
-            Inode,
             BLOCK,
             DIGEST,
             ROOT,
@@ -62,10 +62,9 @@ pub(crate) struct Files {
 }
 
 /// What stands for a file, where the file system keeps inodes.
-#[derive(Clone, Copy)]
 pub(crate) struct Node {
     number: u32,
-    inode: Inode,
+    file: File,
 }
 
 /// The number of the domain that a mount option names; dom0 if there is none.
@@ -189,13 +188,14 @@ impl FileSystem for Files {
             device: (inode.first, inode.count),
             generation: digest.map_or(0, |first| u32::from_le_bytes(*first)),
         };
-        Ok(Some((attributes, Node { number, inode })))
+        let file = File::new(inode);
+        Ok(Some((attributes, Node { number, file })))
     }
 
     fn lookup(&self, directory: &Node, name: &[u8]) -> Result<Option<u64>> {
         let found = self
             .tree
-            .lookup(directory.number, &directory.inode, name)
+            .lookup(directory.number, directory.file.inode(), name)
             .map_err(error)?;
         Ok(found.map(|(number, _)| number.into()))
     }
@@ -208,7 +208,9 @@ impl FileSystem for Files {
     ) -> Result {
         let mut name = Name::new();
         for at in from.. {
-            let entry = self.tree.read_directory(&directory.inode, at, &mut name);
+            let entry = self
+                .tree
+                .read_directory(directory.file.inode(), at, &mut name);
             let Some(entry) = entry.map_err(error)? else {
                 break;
             };
@@ -220,17 +222,20 @@ impl FileSystem for Files {
     }
 
     fn parent(&self, directory: &Node) -> Result<u64> {
-        let (number, _) = self.tree.parent(&directory.inode).map_err(error)?;
+        let (number, _) = self.tree.parent(directory.file.inode()).map_err(error)?;
         Ok(number.into())
     }
 
     fn target(&self, link: &Node, to: &mut [u8; TARGET_MAX]) -> Result<usize> {
-        let len = self.tree.target(&link.inode, to).map_err(error)?;
+        let len = self.tree.target(link.file.inode(), to).map_err(error)?;
         len.ok_or(EINVAL)
     }
 
     fn xattr(&self, node: &Node, name: &[u8], to: &mut [u8]) -> Result<Option<usize>> {
-        let value = self.tree.find_xattr(&node.inode, name).map_err(error)?;
+        let value = self
+            .tree
+            .find_xattr(node.file.inode(), name)
+            .map_err(error)?;
         let Some(value) = value else {
             return Ok(None);
         };
@@ -243,8 +248,8 @@ impl FileSystem for Files {
 
     fn xattrs(&self, node: &Node, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
         let mut name = Name::new();
-        for at in 0..node.inode.xattrs {
-            let found = self.tree.xattr(&node.inode, at, &mut name);
+        for at in 0..node.file.inode().xattrs {
+            let found = self.tree.xattr(node.file.inode(), at, &mut name);
             if found.map_err(error)?.is_some() {
                 each(name.bytes())?;
             }
@@ -254,16 +259,16 @@ impl FileSystem for Files {
 
     fn read(&self, file: &Node, at: u64, to: &mut IovIterDest<'_>) -> Result {
         let blocks = self.blocks();
-        tree::copy(&self.tree, &file.inode, at, to, |block, left, _| {
+        tree::copy(&self.tree, &file.file, at, to, |block, left, _| {
             blocks.ahead(block, left)
         })
     }
 
     fn seek(&self, file: &Node, at: u64, to: Seek) -> Result<Option<u64>> {
         let mut at = at;
-        while at < file.inode.size {
+        while at < file.file.inode().size {
             let first = at / BLOCK as u64;
-            let run = self.tree.map(&file.inode, first).map_err(error)?;
+            let run = self.tree.map(file.file.inode(), first).map_err(error)?;
             let run = run.ok_or(Failure::Unclean)?;
             let here = match to {
                 Seek::Data => matches!(run, Run::Data { .. }),
@@ -279,11 +284,10 @@ impl FileSystem for Files {
 
     fn fill(&self, file: &Node, index: u64, page: &mut [u8]) -> Result {
         let at = index * BLOCK as u64;
-        tree::stretches(&self.tree, &file.inode, (at, BLOCK as u64), |stretch| {
+        tree::stretches(&self.tree, &file.file, (at, BLOCK as u64), |stretch| {
             // A page is a block: there is one stretch.
             if let (Some((block, left)), 0) = (stretch.block, stretch.offset) {
-                let ahead = self.blocks().ahead(block, left)?;
-                self.blocks().copy(block, ahead, page)?;
+                self.blocks().copy(block, left, page)?;
             }
             Ok(true)
         })
@@ -294,20 +298,19 @@ impl FileSystem for Files {
     }
 
     fn frame(&self, file: &Node, index: u64) -> Result<Option<Frame<'_>>> {
-        let run = self.tree.map(&file.inode, index).map_err(error)?;
+        let run = file.file.map(&self.tree, index)?;
         let Some(Run::Data { start, count }) = run else {
             return Ok(None);
         };
-        let ahead = self.blocks().ahead(start, count - 1)?;
-        let held = self.blocks().hold(start, ahead)?;
+        let held = self.blocks().hold_content(start, count - 1)?;
         Ok(held.frame(&self.mount, (file.number.into(), index as usize)))
     }
 
     fn frame_at_hand(&self, file: &Node, index: u64) -> Option<Frame<'_>> {
-        let Ok(Some(Run::Data { start, .. })) = self.tree.map(&file.inode, index) else {
+        let Ok(Some(Run::Data { start, .. })) = file.file.map(&self.tree, index) else {
             return None;
         };
-        let held = self.blocks().at_hand(start)?;
+        let held = self.blocks().glance(start)?;
         held.frame(&self.mount, (file.number.into(), index as usize))
     }
 }

@@ -19,6 +19,8 @@ use kernel::{
 pub(crate) struct Held<'a> {
     owner: &'a Owner,
     slot: u32,
+    /// Whether the cache has pinned it.
+    pinned: bool,
     /// [`None`] only while it is dropped, or if a [`Frame`] has it.
     view: Option<View<'a>>,
 }
@@ -33,6 +35,7 @@ impl<'a> Held<'a> {
         let held = Self {
             owner,
             slot,
+            pinned: true,
             view: owner.window.view(slot),
         };
         if held.view.is_none() {
@@ -41,7 +44,19 @@ impl<'a> Held<'a> {
         Ok(held)
     }
 
+    /// The block that `view` is of, in a slot that the cache has not pinned.
+    #[inline]
+    pub(super) fn unpinned(owner: &'a Owner, slot: u32, view: View<'a>) -> Self {
+        Self {
+            owner,
+            slot,
+            pinned: false,
+            view: Some(view),
+        }
+    }
+
     /// Its bytes.
+    #[inline]
     pub(super) fn view(&self) -> Result<&View<'a>> {
         self.view.as_ref().ok_or(EIO)
     }
@@ -60,12 +75,15 @@ impl<'a> Held<'a> {
 }
 
 impl Drop for Held<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Before it may be unmapped.
         self.view = None;
-        let close = self.owner.state.lock().cache.unpin(self.slot);
-        if close {
+        if self.pinned && self.owner.state.lock().cache.unpin(self.slot) {
             self.owner.unmap(&[self.slot]);
+        }
+        if self.owner.window.has_left_over() {
+            self.owner.unmap_left_over();
         }
     }
 }

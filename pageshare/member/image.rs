@@ -7,7 +7,8 @@ use super::{
     gate::Gate,
     tree::{
         self,
-        error, //
+        error,
+        File, //
     }, //
 };
 use crate::{
@@ -49,7 +50,7 @@ static ZEROES: [u8; SECTOR as usize] = [0; SECTOR as usize];
 /// A regular file that is not empty.
 pub(super) struct Image {
     tree: Tree<Blocks>,
-    file: Inode,
+    file: File,
     gate: Arc<Gate>,
 }
 
@@ -75,6 +76,7 @@ impl Image {
         if file.size.div_ceil(SECTOR) > MOST_SECTORS {
             return Err(EFBIG);
         }
+        let file = File::new(file);
         Ok(Self { tree, file, gate })
     }
 
@@ -84,7 +86,7 @@ impl Image {
 
     /// How many sectors it has, the last one perhaps in part.
     pub(super) fn sectors(&self) -> u64 {
-        self.file.size.div_ceil(SECTOR)
+        self.file.inode().size.div_ceil(SECTOR)
     }
 
     /// Copies what is `at` bytes behind the start to `to`, and zeroes for what is behind the end of

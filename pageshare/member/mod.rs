@@ -65,6 +65,10 @@ use crate::{
     }, //
 };
 use attach::Answered;
+use core::sync::atomic::{
+    AtomicU32,
+    AtomicU64, //
+};
 use kernel::{
     new_condvar,
     new_mutex,
@@ -158,6 +162,10 @@ pub(crate) struct Owner {
     meeting: Arc<Meeting>,
     #[pin]
     window: Window,
+    /// In which slot a block may be, by its key: see [`Owner::glance`].
+    hints: KVVec<AtomicU32>,
+    /// How often a block was there.
+    glances: AtomicU64,
     #[pin]
     state: Mutex<State>,
     /// Something has changed that somebody may wait for.
@@ -206,6 +214,11 @@ impl Owner {
             heard: Instant::now(),
             tidied: None,
         };
+        let room = (most as usize).next_power_of_two();
+        let mut hints = KVVec::with_capacity(room, GFP_KERNEL)?;
+        for _ in 0..room {
+            hints.push(AtomicU32::new(0), GFP_KERNEL)?;
+        }
         let owner = Arc::pin_init(
             Worker::new(
                 c"pageshare-owner",
@@ -214,6 +227,8 @@ impl Owner {
                     settings,
                     meeting,
                     window <- Window::new(*domain, most),
+                    hints,
+                    glances: AtomicU64::new(0),
                     state <- new_mutex!(state),
                     changed <- new_condvar!(),
                     worker <- new_mutex!(None),
@@ -295,7 +310,11 @@ impl Owner {
             // There is room for as many.
             let _ = closing.push(slot, GFP_NOWAIT);
         };
-        let found = self.state.lock().cache.evict(most, pressure, close);
+        let used = |slot| self.window.was_used(slot);
+        let found = {
+            let mut state = self.state.lock();
+            state.cache.evict_unless(most, pressure, used, close)
+        };
         self.unmap(&closing);
         Ok(found)
     }
@@ -322,6 +341,15 @@ impl Owner {
         back.send(self);
         self.settle();
         self.changed.notify_all();
+    }
+
+    /// Unmaps what was to be unmapped while it was used, and is not any more.
+    ///
+    /// Context: as for [`Owner::unmap`].
+    fn unmap_left_over(&self) {
+        let mut closing = KVec::new();
+        self.window.left_over(|slot| note(&mut closing, slot));
+        self.unmap(&closing);
     }
 
     /// Answers what the owner wanted back, if nothing is left of it.

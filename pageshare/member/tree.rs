@@ -10,6 +10,7 @@ use crate::{
     area::{
         format::{
             Digest,
+            Extent,
             Inode,
             BLOCK, //
         },
@@ -26,7 +27,10 @@ use crate::{
 use kernel::{
     iov::IovIterDest,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        Arc,
+        SetOnce, //
+    }, //
 };
 
 /// What is in a hole.
@@ -63,6 +67,39 @@ pub(super) fn open(
     Tree::open(blocks).map_err(error)
 }
 
+/// A file of a tree.
+pub(super) struct File {
+    inode: Inode,
+    /// The extent that was looked for first: most files have no other.
+    extent: SetOnce<Extent>,
+}
+
+impl File {
+    pub(super) fn new(inode: Inode) -> Self {
+        Self {
+            inode,
+            extent: SetOnce::new(),
+        }
+    }
+
+    pub(super) fn inode(&self) -> &Inode {
+        &self.inode
+    }
+
+    /// As [`Tree::map`].
+    pub(super) fn map(&self, tree: &Tree<Blocks>, block: u64) -> Result<Option<Run>> {
+        let known = self.extent.as_ref();
+        if let Some(run) = known.and_then(|extent| Run::within(extent, &self.inode, block)) {
+            return Ok(Some(run));
+        }
+        let found = tree.find(&self.inode, block).map_err(error)?;
+        if let Some((_, Some(extent))) = found {
+            self.extent.populate(extent);
+        }
+        Ok(found.map(|(run, _)| run))
+    }
+}
+
 /// A stretch of a file that lies in one of its blocks.
 pub(super) struct Stretch {
     /// The tree's block, and how many blocks follow it there as they do in the file; [`None`] in a
@@ -76,18 +113,18 @@ pub(super) struct Stretch {
 
 /// Calls `data` with each stretch of a file from `at` on, `len` bytes long together, up to the
 /// file's end. It returns whether to go on.
+#[inline]
 pub(super) fn stretches(
     tree: &Tree<Blocks>,
-    file: &Inode,
+    file: &File,
     (at, len): (u64, u64),
     mut data: impl FnMut(Stretch) -> Result<bool>,
 ) -> Result {
-    let end = at.saturating_add(len).min(file.size);
+    let end = at.saturating_add(len).min(file.inode.size);
     let mut at = at;
     while at < end {
         let first = at / BLOCK as u64;
-        let run = tree.map(file, first).map_err(error)?;
-        let run = run.ok_or(Failure::Unclean)?;
+        let run = file.map(tree, first)?.ok_or(Failure::Unclean)?;
         let run_end = end.min((first + run.count()) * BLOCK as u64);
         while at < run_end {
             let offset = (at % BLOCK as u64) as usize;
@@ -117,7 +154,7 @@ pub(super) fn stretches(
 /// As for [`Blocks::hold`]. What was copied counts.
 pub(super) fn copy(
     tree: &Tree<Blocks>,
-    file: &Inode,
+    file: &File,
     at: u64,
     to: &mut IovIterDest<'_>,
     ahead: impl Fn(u32, u32, usize) -> Result<u32>,
@@ -127,8 +164,13 @@ pub(super) fn copy(
         let Stretch { block, offset, len } = stretch;
         let copied = match block {
             Some((block, left)) => {
-                let ahead = ahead(block, left, offset + to.len())?;
-                let held = tree.blocks().hold(block, ahead)?;
+                let held = match tree.blocks().glance(block) {
+                    Some(held) => held,
+                    None => {
+                        let ahead = ahead(block, left, offset + to.len())?;
+                        tree.blocks().hold(block, ahead)?
+                    }
+                };
                 held.view()?.copy_out(offset, len, to)
             }
             None => to.copy_to_iter(ZEROES.get(..len).unwrap_or_default()),

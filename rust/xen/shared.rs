@@ -157,6 +157,7 @@ impl Memory {
 
     /// Calls `f` with the address and the length of each stretch of `len` bytes from `offset` on
     /// that lies within one page, until it did less than that. Returns how many bytes it did.
+    #[inline]
     fn stretches(
         &self,
         offset: usize,
@@ -200,6 +201,7 @@ impl Memory {
     /// has no more room, or cannot be written any further, or the memory ends.
     ///
     /// Context: that of `dest`: process context, may sleep, if it is a program's memory.
+    #[inline]
     pub fn copy_out(&self, offset: usize, len: usize, dest: &mut IovIterDest<'_>) -> usize {
         self.stretches(offset, len, |from, step| {
             // SAFETY: By the type invariants `from` is valid for reading so many bytes. The type

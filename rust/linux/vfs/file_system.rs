@@ -101,7 +101,7 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// What there is of the module, to find file systems by.
     type State: Send + Sync + 'static;
     /// What is kept with each inode; dropped without notice.
-    type Node: Copy + Send + Sync + 'static;
+    type Node: Send + Sync + 'static;
     /// What [`FileSystem::frame`] returns.
     type Frame<'a>: Pinned
     where

@@ -5,6 +5,9 @@
 //!
 //! What is in a slot may change at any time: the other domain may write its pages.
 //!
+//! Atomic operations come from the `core` crate here: they are instructions. The kernel's are calls
+//! of C functions, and there are several for each page that is read or mapped.
+//!
 //! C header: [`include/xen/grant_table.h`](srctree/include/xen/grant_table.h).
 
 mod view;
@@ -26,7 +29,19 @@ use crate::{
         shared::Memory, //
     }, //
 };
-use core::ptr::NonNull;
+use core::{
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicU32,
+        AtomicU64,
+        AtomicUsize,
+        Ordering::{
+            Acquire,
+            Relaxed,
+            Release, //
+        }, //
+    }, //
+};
 use kernel::{
     bindings,
     error::to_result,
@@ -37,12 +52,6 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
         Arc,
         Mutex,
         SetOnce, //
@@ -55,24 +64,100 @@ const EMPTY: u32 = 0;
 /// In [`Entry::users`]: the grant is being mapped or unmapped, or it never will be again.
 const BUSY: u32 = u32::MAX;
 
+/// In [`Entry::users`]: something is mapped, and nobody uses it.
+const ONE: u32 = EMPTY + 1;
+
+/// A bit of [`Entry::users`]: it is to be unmapped when nobody uses it any more; nobody begins to.
+const LEAVING: u32 = 1 << 31;
+
+/// A bit of [`Entry::users`]: it was used since somebody last looked.
+const RECENT: u32 = 1 << 30;
+
+/// The largest number in [`Entry::users`], without bits.
+const MOST: u32 = RECENT - 1;
+
+/// In [`Entry::name`]: none.
+const NAMELESS: u64 = u64::MAX;
+
 /// What is in a slot.
 struct Entry {
-    /// [`EMPTY`], [`BUSY`], or one more than how many use what is mapped.
-    users: Atomic<u32>,
+    /// [`EMPTY`], [`BUSY`], or one more than how many use what is mapped, with bits.
+    users: AtomicU32,
+    /// What the user calls it, as long as it is mapped.
+    name: AtomicU64,
     /// The handle of what is mapped.
-    handle: Atomic<u32>,
+    handle: AtomicU32,
     /// Where programs may have it mapped; written under the lock of the window's mounts.
     shown: Shown,
+}
+
+impl Entry {
+    /// Counts one who uses it more, if something is mapped that is not to be unmapped.
+    #[inline]
+    fn enter(&self) -> bool {
+        let mut users = self.users.load(Relaxed);
+        loop {
+            // The largest number is not to be reached.
+            if users & LEAVING != 0 || users & MOST == EMPTY || users & MOST == MOST {
+                return false;
+            }
+            match self
+                .users
+                .compare_exchange_weak(users, (users + 1) | RECENT, Acquire, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => users = now,
+            }
+        }
+    }
+
+    /// Makes it busy, to be unmapped. `EAGAIN` if it is used: it is when nobody does any more.
+    fn leave(&self) -> Result {
+        let mut users = self.users.load(Relaxed);
+        loop {
+            let used = match users & !(RECENT | LEAVING) {
+                _ if users == BUSY || users == EMPTY => return Err(EBUSY),
+                count => count > ONE,
+            };
+            let then = if used { users | LEAVING } else { BUSY };
+            match self
+                .users
+                .compare_exchange_weak(users, then, Acquire, Relaxed)
+            {
+                Ok(_) if used => return Err(EAGAIN),
+                Ok(_) => {
+                    self.name.store(NAMELESS, Relaxed);
+                    return Ok(());
+                }
+                Err(now) => users = now,
+            }
+        }
+    }
+
+    /// Returns whether it was used, and forgets that.
+    fn forget_use(&self) -> bool {
+        let mut users = self.users.load(Relaxed);
+        while users != BUSY && users & RECENT != 0 {
+            match self
+                .users
+                .compare_exchange_weak(users, users & !RECENT, Relaxed, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => users = now,
+            }
+        }
+        false
+    }
 }
 
 /// Where programs may have a frame mapped.
 struct Shown {
     /// [`NOWHERE`], [`SEVERAL`], or the address of the one mount.
-    mount: Atomic<usize>,
+    mount: AtomicUsize,
     /// The number of the file's inode there.
-    file: Atomic<u64>,
+    file: AtomicU64,
     /// Which page of the file.
-    index: Atomic<usize>,
+    index: AtomicUsize,
 }
 
 /// In [`Shown::mount`]: no program has it mapped.
@@ -82,6 +167,19 @@ const NOWHERE: usize = 0;
 const SEVERAL: usize = usize::MAX;
 
 impl Shown {
+    /// Whether that page of a file is taken note of.
+    fn has(&self, mount: &Arc<Mount>, file: u64, index: usize) -> bool {
+        match self.mount.load(Acquire) {
+            NOWHERE => false,
+            SEVERAL => true,
+            known => {
+                known == core::ptr::from_ref(&**mount).addr()
+                    && self.file.load(Relaxed) == file
+                    && self.index.load(Relaxed) == index
+            }
+        }
+    }
+
     /// Takes note that it is that page of a file.
     fn add(&self, mount: &Arc<Mount>, file: u64, index: usize) {
         let mount = core::ptr::from_ref(&**mount).addr();
@@ -93,7 +191,7 @@ impl Shown {
         if known.0 == NOWHERE {
             self.file.store(file, Relaxed);
             self.index.store(index, Relaxed);
-            self.mount.store(mount, Relaxed);
+            self.mount.store(mount, Release);
         } else if known != (mount, file, index) {
             self.mount.store(SEVERAL, Relaxed);
         }
@@ -139,12 +237,13 @@ impl Chunk {
         let mut entries = KVec::with_capacity(BATCH, GFP_KERNEL)?;
         for _ in 0..BATCH {
             let entry = Entry {
-                users: Atomic::new(EMPTY),
-                handle: Atomic::new(0),
+                users: AtomicU32::new(EMPTY),
+                name: AtomicU64::new(NAMELESS),
+                handle: AtomicU32::new(0),
                 shown: Shown {
-                    mount: Atomic::new(NOWHERE),
-                    file: Atomic::new(0),
-                    index: Atomic::new(0),
+                    mount: AtomicUsize::new(NOWHERE),
+                    file: AtomicU64::new(0),
+                    index: AtomicUsize::new(0),
                 },
             };
             entries.push(entry, GFP_KERNEL)?;
@@ -221,8 +320,10 @@ pub struct Window {
     operations: Mutex<Operations>,
     #[pin]
     mounts: Mutex<KVec<Arc<Mount>>>,
-    maps: Atomic<u64>,
-    unmaps: Atomic<u64>,
+    maps: AtomicU64,
+    unmaps: AtomicU64,
+    /// How many slots are to be unmapped that nobody uses any more.
+    left: AtomicU32,
 }
 
 impl Window {
@@ -252,8 +353,9 @@ impl Window {
                 slots: KVec::with_capacity(BATCH, GFP_KERNEL)?,
             }),
             mounts <- new_mutex!(KVec::new()),
-            maps: Atomic::new(0),
-            unmaps: Atomic::new(0),
+            maps: AtomicU64::new(0),
+            unmaps: AtomicU64::new(0),
+            left: AtomicU32::new(0),
         })
     }
 
@@ -302,6 +404,7 @@ impl Window {
     }
 
     /// Returns the chunk of a slot, and its place there.
+    #[inline]
     fn place(&self, slot: u32) -> Option<(&Chunk, usize)> {
         let slot = slot as usize;
         Some((self.chunks.get(slot / BATCH)?.as_ref()?, slot % BATCH))
@@ -370,7 +473,7 @@ impl Window {
         let (chunk, at) = self.placed(slot)?;
         let entry = chunk.entries.get(at).ok_or(EINVAL)?;
         let page = *chunk.pages.get(at).ok_or(EINVAL)?;
-        let taken = entry.users.cmpxchg(EMPTY, BUSY, Acquire);
+        let taken = entry.users.compare_exchange(EMPTY, BUSY, Acquire, Relaxed);
         taken.map_err(|_| EBUSY)?;
 
         let mut operation = pin_init::zeroed();
@@ -407,12 +510,14 @@ impl Window {
         }
         // INVARIANT: The grant is mapped, and that is its handle.
         entry.handle.store(operation.handle, Relaxed);
-        entry.users.store(EMPTY + 1, Release);
+        entry.users.store(ONE, Release);
         done
     }
 
-    /// Unmaps what is in the slots, a batch for each call of the hypervisor. What is used stays, and
-    /// so does what Xen does not unmap; `result` gets each slot, and whether it is empty now.
+    /// Unmaps what is in the slots, a batch for each call of the hypervisor. `result` gets each slot,
+    /// and whether it is empty now: what Xen does not unmap stays. It does not get those that are
+    /// used: nobody begins to use them any more, and the last one who does makes them
+    /// [left over](Window::left_over).
     ///
     /// Context: process context, may sleep.
     pub fn unmap(&self, slots: &[u32], mut result: impl FnMut(u32, bool)) {
@@ -420,8 +525,9 @@ impl Window {
         for batch in slots.chunks(BATCH) {
             operations.clear();
             for &slot in batch {
-                if self.prepare_unmap(&mut operations, slot).is_err() {
-                    result(slot, false);
+                match self.prepare_unmap(&mut operations, slot) {
+                    Ok(()) | Err(EAGAIN) => {}
+                    Err(_) => result(slot, false),
                 }
             }
             // Nobody gets to see them from here on: they are busy.
@@ -442,13 +548,12 @@ impl Window {
         }
     }
 
-    /// Makes a slot's entry busy, and the operation that unmaps what is there.
+    /// Makes a slot's entry busy, and the operation that unmaps what is there. `EAGAIN` if it is used.
     fn prepare_unmap(&self, operations: &mut Operations, slot: u32) -> Result {
         let (chunk, at) = self.place(slot).ok_or(EINVAL)?;
         let entry = chunk.entries.get(at).ok_or(EINVAL)?;
         let page = *chunk.pages.get(at).ok_or(EINVAL)?;
-        let taken = entry.users.cmpxchg(EMPTY + 1, BUSY, Acquire);
-        taken.map_err(|_| EBUSY)?;
+        entry.leave()?;
 
         let mut operation = pin_init::zeroed();
         // SAFETY: By the type invariants the grant is mapped there.
@@ -461,7 +566,7 @@ impl Window {
         };
         let pushed = operations.push_unmap(slot, page, operation);
         if pushed.is_err() {
-            entry.users.store(EMPTY + 1, Release);
+            entry.users.store(ONE, Release);
         }
         pushed
     }
@@ -484,29 +589,83 @@ impl Window {
     }
 
     /// Returns what is mapped in a slot, to be read; as long as that is there it stays mapped.
-    /// [`None`] if nothing is.
+    /// [`None`] if nothing is, or if it is to be unmapped.
     ///
     /// Context: any.
     pub fn view(&self, slot: u32) -> Option<View<'_>> {
         let (chunk, at) = self.place(slot)?;
         let entry = chunk.entries.get(at)?;
-        let mut users = entry.users.load(Relaxed);
-        loop {
-            // The last number before `BUSY` is not to be reached.
-            if users == EMPTY || users >= BUSY - 1 {
-                return None;
+        // INVARIANT: It counts us.
+        entry.enter().then_some(View {
+            window: self,
+            chunk,
+            entry,
+            at,
+        })
+    }
+
+    /// Returns what is mapped in a slot if it has that name.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn view_named(&self, slot: u32, name: u64) -> Option<View<'_>> {
+        let (chunk, at) = self.place(slot)?;
+        let entry = chunk.entries.get(at)?;
+        if entry.name.load(Relaxed) != name || !entry.enter() {
+            return None;
+        }
+        // INVARIANT: It counts us.
+        let view = View {
+            window: self,
+            chunk,
+            entry,
+            at,
+        };
+        // From here on the name stays as it is.
+        (entry.name.load(Acquire) == name).then_some(view)
+    }
+
+    /// Gives what is mapped in a slot a name, until it is unmapped.
+    ///
+    /// Context: any; nobody unmaps it meanwhile.
+    pub fn set_name(&self, slot: u32, name: u64) {
+        if let Some((chunk, at)) = self.place(slot) {
+            if let Some(entry) = chunk.entries.get(at) {
+                entry.name.store(name, Release);
             }
-            match entry.users.cmpxchg(users, users + 1, Acquire) {
-                // INVARIANT: It counts us.
-                Ok(_) => {
-                    return Some(View {
-                        window: self,
-                        chunk,
-                        entry,
-                        at,
-                    })
-                }
-                Err(now) => users = now,
+        }
+    }
+
+    /// Returns whether a slot was used since this was asked last.
+    ///
+    /// Context: any.
+    pub fn was_used(&self, slot: u32) -> bool {
+        let entry = self.place(slot);
+        let entry = entry.and_then(|(chunk, at)| chunk.entries.get(at));
+        entry.is_some_and(Entry::forget_use)
+    }
+
+    /// Whether there are slots that are left over.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn has_left_over(&self) -> bool {
+        self.left.load(Relaxed) > 0
+    }
+
+    /// Calls `each` with those slots that were to be unmapped while they were used, and are not used
+    /// any more: to be unmapped now. Perhaps somebody else does already.
+    ///
+    /// Context: any.
+    pub fn left_over(&self, mut each: impl FnMut(u32)) {
+        if self.left.swap(0, Acquire) == 0 {
+            return;
+        }
+        for slot in 0..self.slots() {
+            let entry = self.place(slot);
+            let entry = entry.and_then(|(chunk, at)| chunk.entries.get(at));
+            if entry.is_some_and(|entry| entry.users.load(Relaxed) & !RECENT == LEAVING | ONE) {
+                each(slot);
             }
         }
     }
@@ -517,7 +676,7 @@ impl Window {
             let mapped = self
                 .place(slot)
                 .and_then(|(chunk, at)| chunk.entries.get(at));
-            if mapped.is_some_and(|entry| entry.users.load(Relaxed) == EMPTY + 1) {
+            if mapped.is_some_and(|entry| entry.users.load(Relaxed) & !(RECENT | LEAVING) == ONE) {
                 self.unmap(&[slot], |_, _| {});
             }
         }

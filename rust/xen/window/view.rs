@@ -5,7 +5,10 @@
 use super::{
     Chunk,
     Entry,
-    Window, //
+    Window,
+    LEAVING,
+    ONE,
+    RECENT, //
 };
 use crate::{
     bindings as xen_bindings,
@@ -18,17 +21,13 @@ use crate::{
         Kind, //
     }, //
 };
+use core::sync::atomic::Ordering::Release;
 use kernel::{
     bindings,
     iov::IovIterDest,
     page::PAGE_SIZE,
     prelude::*,
-    sync::{
-        atomic::{
-            Release, //
-        },
-        Arc, //
-    }, //
+    sync::Arc, //
 };
 
 /// Bytes of the SHA-256 of a page.
@@ -66,6 +65,7 @@ impl<'a> View<'a> {
     /// cannot be written any further. Returns how many.
     ///
     /// Context: process context, may sleep, if `to` is a program's memory.
+    #[inline]
     pub fn copy_out(&self, offset: usize, len: usize, to: &mut IovIterDest<'_>) -> usize {
         let len = len.min(PAGE_SIZE.saturating_sub(offset));
         let at = self.at * PAGE_SIZE + offset;
@@ -101,6 +101,10 @@ impl<'a> View<'a> {
 
     /// Returns the page, if programs may have it mapped, and takes note of where.
     fn show(&self, mount: &Arc<Mount>, file: u64, index: usize) -> Option<*mut bindings::page> {
+        // It stays so as long as we use it: it is hidden before it is unmapped.
+        if self.entry.shown.has(mount, file, index) {
+            return self.chunk.pages.get(self.at).copied();
+        }
         let mounts = self.window.mounts.lock();
         let known = mounts.iter().any(|other| Arc::ptr_eq(other, mount));
         if !known || domain::kind() == Some(Kind::Pv) {
@@ -131,9 +135,13 @@ impl<'a> View<'a> {
 }
 
 impl Drop for View<'_> {
+    #[inline]
     fn drop(&mut self) {
         // INVARIANT: By the type invariants it counts us, and now no more.
-        self.entry.users.fetch_sub(1, Release);
+        let before = self.entry.users.fetch_sub(1, Release);
+        if before & !RECENT == LEAVING | (ONE + 1) {
+            self.window.left.fetch_add(1, Release);
+        }
     }
 }
 
