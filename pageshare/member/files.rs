@@ -44,6 +44,7 @@ use crate::{
         Kind, //
     }, //
 };
+use core::ops::Range;
 use kernel::{
     iov::IovIterDest,
     prelude::*,
@@ -306,12 +307,29 @@ impl FileSystem for Files {
         Ok(held.frame(&self.mount, (file.number.into(), index as usize)))
     }
 
-    fn frame_at_hand(&self, file: &Node, index: u64) -> Option<Frame<'_>> {
-        let Ok(Some(Run::Data { start, .. })) = file.file.map(&self.tree, index) else {
-            return None;
-        };
-        let held = self.blocks().glance(start)?;
-        held.frame(&self.mount, (file.number.into(), index as usize))
+    fn frames_at_hand<'a>(
+        &'a self,
+        file: &Node,
+        indexes: Range<u64>,
+        mut each: impl FnMut(u64, Frame<'a>),
+    ) {
+        let mut at = indexes.start;
+        while at < indexes.end {
+            let Ok(Some(run)) = file.file.map(&self.tree, at) else {
+                return;
+            };
+            let end = indexes.end.min(at.saturating_add(run.count()));
+            if let Run::Data { start, .. } = run {
+                for (index, block) in (at..end).zip(start..) {
+                    let place = (file.number.into(), index as usize);
+                    let held = self.blocks().glance(block);
+                    if let Some(frame) = held.and_then(|held| held.frame(&self.mount, place)) {
+                        each(index, frame);
+                    }
+                }
+            }
+            at = end;
+        }
     }
 }
 

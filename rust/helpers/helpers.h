@@ -233,6 +233,9 @@ void xenoxide_folio_unmap(void *address);
 bool xenoxide_mapping_executes(const struct vm_area_desc *mapping);
 void xenoxide_mapping_never_executes(struct vm_area_desc *mapping);
 void xenoxide_mapping_has_frames(struct vm_area_desc *mapping);
+unsigned long xenoxide_mapping_pages(const struct vm_area_struct *vma);
+int xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long start,
+			    const unsigned long *numbers, unsigned long count);
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
 				     unsigned long address);
 

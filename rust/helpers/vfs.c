@@ -181,6 +181,41 @@ void xenoxide_mapping_has_frames(struct vm_area_desc *mapping)
 	vma_desc_set_flags(mapping, VMA_MIXEDMAP_BIT);
 }
 
+unsigned long xenoxide_mapping_pages(const struct vm_area_struct *vma)
+{
+	return vma_pages(vma);
+}
+
+struct frames {
+	struct vm_area_struct *vma;
+	unsigned long start;
+	const unsigned long *numbers;
+};
+
+static int insert_frame(pte_t *entry, unsigned long address, void *data)
+{
+	const struct frames *frames = data;
+	unsigned long number = frames->numbers[(address - frames->start) >> PAGE_SHIFT];
+
+	if (number && pte_none(ptep_get(entry)))
+		set_pte_at(frames->vma->vm_mm, address, entry,
+			   pte_mkspecial(pfn_pte(number, frames->vma->vm_page_prot)));
+	return 0;
+}
+
+/*
+ * What vmf_insert_mixed() does for one page, for those that have a number, with the
+ * page table found and locked once. Where there is something nothing is done.
+ */
+int xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long start,
+			    const unsigned long *numbers, unsigned long count)
+{
+	struct frames frames = { vma, start, numbers };
+
+	return apply_to_page_range(vma->vm_mm, start, count << PAGE_SHIFT,
+				   insert_frame, &frames);
+}
+
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
 				     unsigned long address)
 {

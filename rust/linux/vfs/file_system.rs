@@ -6,6 +6,7 @@ use super::{
     Mount,
     Request, //
 };
+use core::ops::Range;
 use kernel::{
     iov::IovIterDest,
     prelude::*,
@@ -204,9 +205,15 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Returns what [`FileSystem::frame`] does if that takes no time: pages beside one that is
-    /// missing are mapped as well.
-    fn frame_at_hand(&self, _file: &Self::Node, _index: u64) -> Option<Self::Frame<'_>> {
-        None
+    /// Calls `each` with what [`FileSystem::frame`] returns for some of the pages `indexes`, and their
+    /// indexes, if that takes no time: pages beside one that is missing are mapped as well.
+    ///
+    /// Context: the caller holds the lock of its memory mappings.
+    fn frames_at_hand<'a>(
+        &'a self,
+        _file: &Self::Node,
+        _indexes: Range<u64>,
+        _each: impl FnMut(u64, Self::Frame<'a>),
+    ) {
     }
 }

@@ -112,20 +112,58 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
         Err(error) if error == ENOMEM => return bindings::vm_fault_reason_VM_FAULT_OOM,
         Err(_) => return bindings::vm_fault_reason_VM_FAULT_SIGBUS,
     };
-    let first = index - index % AROUND;
-
-    for other in (first..end).take(AROUND).filter(|other| *other != index) {
-        if let Some(frame) = fs.frame_at_hand(node, other as u64) {
-            let there = address
-                .wrapping_add(other.wrapping_mul(PAGE_SIZE))
-                .wrapping_sub(index.wrapping_mul(PAGE_SIZE));
-            // SAFETY: As below. Outside of the mapping, or if there is a page, nothing is done.
-            unsafe { bindings::vmf_insert_mixed(vma, there, frame.pfn()) };
-        }
-    }
     // SAFETY: The mapping is one for frames, made by `map`. Whoever takes the frame away waits until
     // `frame` is gone, and looks for mappings then.
-    unsafe { bindings::vmf_insert_mixed(vma, address, frame.pfn()) }
+    let result = unsafe { bindings::vmf_insert_mixed(vma, address, frame.pfn()) };
+    if result == bindings::vm_fault_reason_VM_FAULT_NOPAGE {
+        // SAFETY: By the requirements; there is a page for `index`.
+        unsafe { insert_around(fs, node, vma, (index, address), end) };
+    }
+    result
+}
+
+/// Maps pages around one that was missing, those that are at hand.
+///
+/// # Safety
+///
+/// `vma` must be a mapping with frames of a file of `fs`, in which a fault is being handled.
+unsafe fn insert_around<'a, T: FileSystem>(
+    fs: &'a T,
+    node: &T::Node,
+    vma: *mut bindings::vm_area_struct,
+    (index, address): (usize, usize),
+    end: usize,
+) {
+    // SAFETY: By the requirements.
+    let (start, len) = unsafe { ((*vma).vm_pgoff, xen_bindings::xenoxide_mapping_pages(vma)) };
+    let first = (index - index % AROUND).max(start);
+    let end = end.min(start.saturating_add(len)).min(first + AROUND);
+    let mut frames = [const { None }; AROUND];
+    let mut numbers = [0; AROUND];
+    let mut any = false;
+    let mut add = |other: u64, frame: T::Frame<'a>| {
+        let place = (other as usize).wrapping_sub(first);
+        if let (Some(to), Some(number)) = (frames.get_mut(place), numbers.get_mut(place)) {
+            *number = frame.pfn();
+            *to = Some(frame);
+            any = true;
+        }
+    };
+    fs.frames_at_hand(node, first as u64..index as u64, &mut add);
+    fs.frames_at_hand(node, index as u64 + 1..end as u64, &mut add);
+    if any {
+        // SAFETY: By the requirements. Whoever takes one of the `frames` away waits until it is gone,
+        // and looks for mappings then. So many pages from the first one's address on are in the
+        // mapping; there are as many numbers.
+        unsafe {
+            xen_bindings::xenoxide_mapping_insert(
+                vma,
+                address.wrapping_sub((index - first).wrapping_mul(PAGE_SIZE)),
+                numbers.as_ptr(),
+                end - first,
+            )
+        };
+    }
 }
 
 /// Reads what a program has mapped, for a debugger.
