@@ -93,10 +93,10 @@ impl File {
             return Ok(Some(run));
         }
         let found = tree.find(&self.inode, block).map_err(error)?;
-        if let Some((_, Some(extent))) = found {
+        if let Some(extent) = found.and_then(|found| found.extent) {
             self.extent.populate(extent);
         }
-        Ok(found.map(|(run, _)| run))
+        Ok(found.map(|found| found.run))
     }
 }
 

@@ -29,6 +29,15 @@ pub enum Run {
     },
 }
 
+/// Where blocks of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Found {
+    /// The run.
+    pub run: Run,
+    /// The extent that it is of, if it is no hole.
+    pub extent: Option<Extent>,
+}
+
 impl Run {
     /// Returns what of an extent of a file begins at a block. [`None`] if the block is not in it.
     pub fn within(extent: &Extent, file: &Inode, block: u64) -> Option<Self> {
@@ -58,15 +67,11 @@ impl<B: Blocks> Tree<B> {
     /// [`None`] behind the file's end, or if it is no regular file.
     pub fn map(&self, file: &Inode, block: u64) -> Result<Option<Run>, Fault<B::Error>> {
         let found = self.find(file, block)?;
-        Ok(found.map(|(run, _)| run))
+        Ok(found.map(|found| found.run))
     }
 
     /// As [`Tree::map`], and returns the extent that the block is in, if it is in one.
-    pub fn find(
-        &self,
-        file: &Inode,
-        block: u64,
-    ) -> Result<Option<(Run, Option<Extent>)>, Fault<B::Error>> {
+    pub fn find(&self, file: &Inode, block: u64) -> Result<Option<Found>, Fault<B::Error>> {
         let left = file.file_blocks().saturating_sub(block);
         if file.kind() != Some(Kind::Regular) || left == 0 {
             return Ok(None);
@@ -87,9 +92,13 @@ impl<B: Blocks> Tree<B> {
             Ok::<_, Fault<B::Error>>(Ordering::Equal)
         })?;
         let Some(extent) = hit else {
-            return Ok(Some((Run::Hole(left.min(next - block)), None)));
+            return Ok(Some(Found {
+                run: Run::Hole(left.min(next - block)),
+                extent: None,
+            }));
         };
         let run = Run::within(&extent, file, block);
-        Ok(run.map(|run| (run, Some(extent))))
+        let extent = Some(extent);
+        Ok(run.map(|run| Found { run, extent }))
     }
 }

@@ -27,7 +27,10 @@ use core::{
     fmt, //
 };
 
-pub use file::Run;
+pub use file::{
+    Found,
+    Run, //
+};
 
 /// The blocks of a tree, which somebody else may write at any time.
 pub trait Blocks {
