@@ -140,6 +140,10 @@ impl Owner {
     /// As [`Owner::find`], with the lock.
     #[cold]
     fn search(&self, key: Key) -> Result<Option<Held<'_>>> {
+        // Who had something of another name there for a moment may have been the last to use it.
+        if self.window.has_left_over() {
+            self.unmap_left_over();
+        }
         let mut state = self.state.lock();
         let Found::Ready(slot) = state.cache.find(key) else {
             return Ok(None);
