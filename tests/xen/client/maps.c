@@ -137,8 +137,10 @@ static void try_writing(int file, size_t size)
 	expect("the file stays", sum_by_read(file, size) == known);
 	own = (struct iovec){ &byte, 1 };
 	there = (struct iovec){ at, 1 };
+	/* The small kernel for tests has no such call. */
 	expect("written from elsewhere",
-	       process_vm_writev(getpid(), &own, 1, &there, 1, 0) == 1);
+	       process_vm_writev(getpid(), &own, 1, &there, 1, 0) == 1 ||
+		       errno == ENOSYS);
 	expect("the file still stays", sum_by_read(file, size) == known);
 	munmap(at, size);
 	expect("no shared writing",
