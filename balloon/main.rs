@@ -117,7 +117,11 @@ impl kernel::InPlaceModule for XenBalloon {
                 }
             };
             let balloon = Arc::pin_init(
-                Worker::new(c"xenballoon", Balloon::new(floor, auto_return)),
+                Worker::new(
+                    c"xenballoon",
+                    kernel::static_lock_class!(),
+                    Balloon::new(floor, auto_return),
+                ),
                 GFP_KERNEL,
             )?;
             let report = report::worker(balloon.clone())?;

@@ -244,7 +244,11 @@ pub(crate) struct Reports {
 /// `ENOMEM`.
 pub(crate) fn worker(balloon: Arc<Worker<Balloon>>) -> Result<Arc<Worker<Report>>> {
     Arc::pin_init(
-        Worker::new(c"xenballoon_report", Report::new(balloon)),
+        Worker::new(
+            c"xenballoon_report",
+            kernel::static_lock_class!(),
+            Report::new(balloon),
+        ),
         GFP_KERNEL,
     )
 }

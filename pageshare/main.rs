@@ -110,7 +110,11 @@ impl kernel::Module for PageShare {
             return Err(EINVAL);
         }
         let settings = Arc::new(Settings::new(pages), GFP_KERNEL)?;
-        let driver = Worker::new(c"pageshare", Driver::new(module, settings));
+        let driver = Worker::new(
+            c"pageshare",
+            kernel::static_lock_class!(),
+            Driver::new(module, settings),
+        );
         let driver = Arc::pin_init(driver, GFP_KERNEL)?;
         driver.prepare()?;
         let links = Links(driver.clone());

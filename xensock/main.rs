@@ -106,7 +106,14 @@ impl kernel::Module for XenSock {
             }
         };
         let settings = Arc::pin_init(Settings::new(closed), GFP_KERNEL)?;
-        let driver = Arc::pin_init(Worker::new(c"xensock", Driver::new(settings)), GFP_KERNEL)?;
+        let driver = Arc::pin_init(
+            Worker::new(
+                c"xensock",
+                kernel::static_lock_class!(),
+                Driver::new(settings),
+            ),
+            GFP_KERNEL,
+        )?;
         driver.prepare()?;
         driver.settings().set_reaper(Some(driver.clone()));
         let links = Links(driver.clone());

@@ -96,7 +96,7 @@ impl Settings {
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
             counters <- Counters::new(),
-            ending: Arc::pin_init(Worker::steady(c"xensock-watches", Ending::new()), GFP_KERNEL)?,
+            ending: Arc::pin_init(Worker::steady(c"xensock-watches", kernel::static_lock_class!(), Ending::new()), GFP_KERNEL)?,
             reaper <- new_irq_lock!(None),
         })
     }

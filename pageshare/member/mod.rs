@@ -222,6 +222,7 @@ impl Owner {
         let owner = Arc::pin_init(
             Worker::new(
                 c"pageshare-owner",
+                kernel::static_lock_class!(),
                 try_pin_init!(Self {
                     domain,
                     settings,

@@ -103,6 +103,7 @@ impl Guest {
         let guest = Arc::pin_init(
             Worker::new(
                 c"pageshare-guest",
+                kernel::static_lock_class!(),
                 pin_init!(Self {
                     areas,
                     account: Account::new(number, member),

@@ -287,6 +287,8 @@ struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work);
 struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
 						  bool freezable);
 void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func);
+void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
+				struct lock_class_key *key);
 void xenoxide_init_work(struct work_struct *work, work_func_t func);
 
 #endif /* XENOXIDE_HELPERS_H */

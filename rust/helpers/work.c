@@ -18,6 +18,14 @@ void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func)
 	INIT_DELAYED_WORK(dwork, func);
 }
 
+/* What INIT_DELAYED_WORK() does, with a lock class of the caller's. */
+void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
+				struct lock_class_key *key)
+{
+	__INIT_WORK_KEY(&dwork->work, func, 0, key);
+	__timer_init(&dwork->timer, delayed_work_timer_fn, TIMER_IRQSAFE);
+}
+
 void xenoxide_init_work(struct work_struct *work, work_func_t func)
 {
 	INIT_WORK(work, func);

@@ -17,6 +17,7 @@ use kernel::{
     container_of,
     ffi,
     prelude::*,
+    sync::LockClassKey,
     time::{
         msecs_to_jiffies,
         Msecs, //
@@ -59,16 +60,21 @@ unsafe impl<T: Task> Send for Worker<T> {}
 unsafe impl<T: Task> Sync for Worker<T> {}
 
 impl<T: Task> Worker<T> {
-    /// Creates a worker for `task` that rests until it is kicked.
+    /// Creates a worker for `task` that rests until it is kicked. `key` is for lockdep: one worker may
+    /// wait for another only if they have different ones.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, or what `task` itself fails with.
-    pub fn new<E>(name: &'static CStr, task: impl PinInit<T, E>) -> impl PinInit<Self, Error>
+    pub fn new<E>(
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+        task: impl PinInit<T, E>,
+    ) -> impl PinInit<Self, Error>
     where
         Error: From<E>,
     {
-        Self::on_queue(name, true, task)
+        Self::on_queue((name, true), key, task)
     }
 
     /// As [`Worker::new`], but the worker runs also while the system is frozen: for what waits for
@@ -77,16 +83,20 @@ impl<T: Task> Worker<T> {
     /// # Errors
     ///
     /// As for [`Worker::new`].
-    pub fn steady<E>(name: &'static CStr, task: impl PinInit<T, E>) -> impl PinInit<Self, Error>
+    pub fn steady<E>(
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+        task: impl PinInit<T, E>,
+    ) -> impl PinInit<Self, Error>
     where
         Error: From<E>,
     {
-        Self::on_queue(name, false, task)
+        Self::on_queue((name, false), key, task)
     }
 
     fn on_queue<E>(
-        name: &'static CStr,
-        freezable: bool,
+        (name, freezable): (&'static CStr, bool),
+        key: Pin<&'static LockClassKey>,
         task: impl PinInit<T, E>,
     ) -> impl PinInit<Self, Error>
     where
@@ -94,10 +104,12 @@ impl<T: Task> Worker<T> {
     {
         try_pin_init!(Self {
             task <- task,
-            work <- Opaque::ffi_init(|slot| {
+            work <- Opaque::ffi_init(move |slot| {
                 // SAFETY: `slot` is valid for writing a delayed work item, which stays there
-                // until `drop` has cancelled it.
-                unsafe { xen_bindings::xenoxide_init_delayed_work(slot, Some(Self::run)) }
+                // until `drop` has cancelled it; `key` is there for good.
+                unsafe {
+                    xen_bindings::xenoxide_init_classed_work(slot, Some(Self::run), key.as_ptr())
+                }
             }),
             queue: {
                 // SAFETY: `name` is a C string; the queue copies it.

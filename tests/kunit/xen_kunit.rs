@@ -467,7 +467,11 @@ mod work_tests {
             delay,
         };
         KBox::pin_init(
-            Worker::new(c"xen_kunit", Ok::<_, Error>(counter)),
+            Worker::new(
+                c"xen_kunit",
+                kernel::static_lock_class!(),
+                Ok::<_, Error>(counter),
+            ),
             GFP_KERNEL,
         )
     }

@@ -249,6 +249,7 @@ impl Peer {
         let link = Arc::pin_init(
             Worker::new(
                 c"xensock-link",
+                kernel::static_lock_class!(),
                 try_pin_init!(Self {
                     settings,
                     account,
