@@ -277,7 +277,7 @@ impl Owner {
             // Not all at once where there are few: some were asked for just now.
             let most = (self.window.slots() / 8).clamp(ahead + 1, BATCH);
             let used = |slot| self.window.was_used(slot);
-            state.cache.evict_unless(most, Pressure::Need, used, close);
+            state.cache.evict(most, Pressure::Need, used, close);
         }
         let mut blocks = RunList::new();
         if let Some(runs) = state.cache.send(number) {

@@ -314,7 +314,7 @@ impl Owner {
         let used = |slot| self.window.was_used(slot);
         let found = {
             let mut state = self.state.lock();
-            state.cache.evict_unless(most, pressure, used, close)
+            state.cache.evict(most, pressure, used, close)
         };
         self.unmap(&closing);
         Ok(found)

@@ -29,15 +29,10 @@ where
     R: DerefMut<Target = [Request]>,
 {
     /// Looks for up to `most` blocks that nobody uses, those first that were not used lately.
-    /// `close` gets each slot: it is to be unmapped, and then [closed](Cache::closed). Returns how
-    /// many there are.
-    pub fn evict(&mut self, most: u32, pressure: Pressure, close: impl FnMut(u32)) -> u32 {
-        self.evict_unless(most, pressure, |_| false, close)
-    }
-
-    /// As [`Cache::evict`]. `used` is asked of a slot whether it was used lately in a way that the
-    /// cache does not know of, since it was asked last.
-    pub fn evict_unless(
+    /// `used` is asked of a slot whether it was used lately in a way that the cache does not know of,
+    /// since it was asked last. `close` gets each slot: it is to be unmapped, and then
+    /// [closed](Cache::closed). Returns how many there are.
+    pub fn evict(
         &mut self,
         most: u32,
         pressure: Pressure,

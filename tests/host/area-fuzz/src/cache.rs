@@ -281,7 +281,9 @@ impl World<'_> {
         };
         let idle = self.cache.idle();
         let mut closing = Vec::new();
-        let found = self.cache.evict(most, pressure, |slot| closing.push(slot));
+        let found = self
+            .cache
+            .evict(most, pressure, |_| false, |slot| closing.push(slot));
         assert!(found == closing.len() as u32 && found <= most.min(idle));
         assert!(pressure == Pressure::Idle || found == most.min(idle));
         self.closing(&closing);
@@ -373,8 +375,12 @@ impl World<'_> {
             self.map();
         }
         let mut closing = Vec::new();
-        self.cache
-            .evict(u32::MAX, Pressure::Need, |slot| closing.push(slot));
+        self.cache.evict(
+            u32::MAX,
+            Pressure::Need,
+            |_| false,
+            |slot| closing.push(slot),
+        );
         self.closing(&closing);
         while !self.mapped.is_empty() {
             self.close();
