@@ -187,7 +187,6 @@ fn begin(dom0: &Dom0<'_>, guest: &Machine<'_>, side: Side) -> Result<u64> {
     }
     match side {
         Side::Disk => places::sectors(guest, "xvda"),
-        // The owner reads a page from its file when it is asked for the first time, and never again.
         Side::Area => Ok((dom0.filled()? - before) * 8),
     }
 }
