@@ -11,10 +11,14 @@
 //! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h). What the hypervisor
 //! does: `xen/common/memory.c`, `decrease_reservation()` and `populate_physmap()`.
 
+mod holes;
+mod mark;
+#[cfg(CONFIG_XEN_PV)]
+mod pv;
+
 #[cfg(CONFIG_XEN_PV)]
 use super::pv::Mapper;
 use super::{
-    builtin,
     domain::{
         self,
         Kind, //
@@ -26,7 +30,6 @@ use crate::{
     linux::{
         pages::{
             nth_page,
-            take,
             Extents,
             Order,
             Stack, //
@@ -37,7 +40,6 @@ use crate::{
         }, //
     }, //
 };
-use core::ptr::NonNull;
 use kernel::{
     ffi::{
         c_long,
@@ -46,6 +48,13 @@ use kernel::{
     },
     prelude::*, //
 };
+
+use mark::{
+    free_populated,
+    mark_surrendered, //
+};
+
+pub use holes::Holes;
 
 #[cfg(CONFIG_KUNIT)]
 use crate::linux::faults::memory_op;
@@ -89,87 +98,6 @@ fn own_count(op: c_uint) -> Result<usize> {
 /// Turns the result of a memory operation into a count.
 fn to_count(ret: c_long) -> Result<usize> {
     usize::try_from(ret).map_err(|_| Error::from_errno(ret as i32))
-}
-
-/// Runs of page frames with nothing behind them.
-///
-/// Dropping them hands them to the built-in balloon driver.
-///
-/// # Invariants
-///
-/// Every run was surrendered: the hypervisor has the memory, in a PV domain the frames are neither
-/// mapped nor in the P2M, and the pages are marked by [`mark_surrendered`].
-pub struct Holes {
-    huge: Stack,
-    base: Stack,
-}
-
-impl Default for Holes {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Holes {
-    /// Returns no holes.
-    pub const fn new() -> Self {
-        // INVARIANT: There is no run.
-        Self {
-            huge: Stack::new(Order::Huge),
-            base: Stack::new(Order::Base),
-        }
-    }
-
-    /// Returns how many runs of `order` there are.
-    pub fn count(&self, order: Order) -> usize {
-        match order {
-            Order::Huge => self.huge.len(),
-            Order::Base => self.base.len(),
-        }
-    }
-
-    /// Returns how many pages there are.
-    pub fn pages(&self) -> usize {
-        self.huge.len() * Order::Huge.pages() + self.base.len()
-    }
-
-    /// Returns how many pages there are by going from run to run, at most one run too many.
-    ///
-    /// It takes as long as there are runs: for those who mistrust [`Holes::pages`].
-    ///
-    /// Context: may sleep.
-    pub fn walk(&self) -> usize {
-        [&self.huge, &self.base]
-            .into_iter()
-            .map(|stack| {
-                let mut runs = 0;
-                stack.for_each(stack.len() + 1, |_| {
-                    runs += 1;
-                    timing::pass(runs);
-                });
-                runs * stack.order().pages()
-            })
-            .sum()
-    }
-
-    /// Breaks one 2 MiB run into 4 KiB ones and returns whether there was one.
-    pub fn split_one(&mut self) -> bool {
-        self.huge.split_top_into(&mut self.base)
-    }
-
-    fn stack(&mut self, order: Order) -> &mut Stack {
-        match order {
-            Order::Huge => &mut self.huge,
-            Order::Base => &mut self.base,
-        }
-    }
-}
-
-impl Drop for Holes {
-    fn drop(&mut self) {
-        builtin::adopt(take(&mut self.base));
-        builtin::adopt(take(&mut self.huge));
-    }
 }
 
 /// How an exchange of memory with the hypervisor went.
@@ -436,7 +364,7 @@ impl Exchange {
             unsafe { mark_surrendered(page, Order::Base) };
             // SAFETY: We own the page.
             // INVARIANT: It was surrendered and marked.
-            unsafe { holes.base.push(page) };
+            unsafe { holes.stack(Order::Base).push(page) };
         }
         let left = singles.len();
         self.remap_listed(singles.stack(), left);
@@ -456,123 +384,6 @@ fn pages_listed(whole_runs: bool, pages: usize, order: Order) -> usize {
     }
 }
 
-#[cfg(CONFIG_XEN_PV)]
-impl Exchange {
-    /// Unmaps the first `runs` of `stack` and takes them out of the P2M, in a PV domain: the
-    /// hypervisor frees no frame that is mapped.
-    fn unmap(&mut self, stack: &Stack, runs: usize) -> Result {
-        match &mut self.mapper {
-            Some(mapper) => mapper.unmap(stack, runs),
-            None => Ok(()),
-        }
-    }
-
-    /// Maps the first `runs` of `stack` again, in a PV domain, to the machine frames listed, one
-    /// for each page. Runs that cannot be mapped are taken off `stack` for good: nobody may touch
-    /// them.
-    fn remap_listed(&mut self, stack: &mut Stack, runs: usize) {
-        let Some(mapper) = &mut self.mapper else {
-            return;
-        };
-        let frames = &self.frames;
-        // SAFETY: The frames listed are the domain's and were behind these pages.
-        if unsafe { mapper.map(stack, runs, |n| frames[n]) }.is_ok() {
-            return;
-        }
-
-        let pages = stack.order().pages();
-        let mut mapped = Stack::new(stack.order());
-        let mut run = Stack::new(stack.order());
-        for i in 0..runs {
-            if !stack.move_top(&mut run) {
-                break;
-            }
-            // SAFETY: As above.
-            match unsafe { mapper.map(&run, 1, |n| frames[i * pages + n]) } {
-                Ok(()) => _ = run.move_top(&mut mapped),
-                Err(e) => lose(&mut run, false, e),
-            }
-        }
-        while mapped.move_top(stack) {}
-    }
-
-    /// Maps the first `runs` of `stack`, in a PV domain, to the machine frames listed, the first
-    /// of each run.
-    fn map_populated(&mut self, stack: &Stack, runs: usize) -> Result {
-        let Some(mapper) = &mut self.mapper else {
-            return Ok(());
-        };
-        let frames = &self.frames;
-        let pages = stack.order().pages();
-        // SAFETY: The hypervisor has just given us these frames, for these pages.
-        unsafe { mapper.map(stack, runs, |n| frames[n / pages] + n % pages) }
-    }
-
-    /// Settles the first `done` of `stack`, holes that were populated and could not all be mapped,
-    /// one by one: what can be mapped goes to the page allocator, other memory back to the
-    /// hypervisor. Where it does not take it either, the run is taken off `stack` for good.
-    ///
-    /// Returns how many runs are holes no more.
-    fn settle_populated(&mut self, stack: &mut Stack, done: usize) -> usize {
-        let mut holes = Stack::new(stack.order());
-        let mut run = Stack::new(stack.order());
-        let mut filled = 0;
-
-        for i in 0..done {
-            if !stack.move_top(&mut run) {
-                break;
-            }
-            self.frames[0] = self.frames[i];
-            if self.map_populated(&run, 1).is_ok() {
-                // SAFETY: The run was a hole, and is backed and mapped again.
-                unsafe { free_populated(&mut run) };
-                filled += 1;
-            } else if let Err(e) = self.give_back(&run) {
-                lose(&mut run, true, e);
-                filled += 1;
-            } else {
-                run.move_top(&mut holes);
-            }
-        }
-        while holes.move_top(stack) {}
-        filled
-    }
-
-    /// Gives the memory behind the top run of `stack`, the first machine frame listed, back to the
-    /// hypervisor, in a PV domain.
-    fn give_back(&mut self, stack: &Stack) -> Result {
-        self.unmap(stack, 1)?;
-        let done = self.memory_op(bindings::XENMEM_decrease_reservation, stack.order(), 1)?;
-
-        if done == 1 {
-            Ok(())
-        } else {
-            Err(EBUSY)
-        }
-    }
-}
-
-/// Takes the top run off `stack` for good: it cannot be mapped, so nobody may touch it. It counts
-/// as memory that is used, which is what the hypervisor counts it as.
-#[cfg(CONFIG_XEN_PV)]
-fn lose(stack: &mut Stack, hole: bool, error: Error) {
-    let order = stack.order();
-    let Some(first) = stack.pop() else { return };
-
-    if hole {
-        // SAFETY: The run was on the stack, so it is ours; it was counted, and stays marked.
-        unsafe { count_surrendered(first, -(order.pages() as isize)) };
-    } else {
-        // SAFETY: The run was on the stack, so it is ours, and its pages have no type yet.
-        unsafe { set_offline(first, order) };
-    }
-    pr_err!(
-        "{} KiB cannot be mapped again ({}) and are lost\n",
-        order.pages() * 4,
-        error.to_errno()
-    );
-}
-
 #[cfg(not(CONFIG_XEN_PV))]
 impl Exchange {
     fn unmap(&mut self, _stack: &Stack, _runs: usize) -> Result {
@@ -588,64 +399,4 @@ impl Exchange {
     fn settle_populated(&mut self, _stack: &mut Stack, _done: usize) -> usize {
         0
     }
-}
-
-/// Marks the pages of a run as surrendered, as the built-in driver marks its own: not managed by
-/// the allocator, not to be read by a dump, counted as ballooned.
-///
-/// # Safety
-///
-/// `first` must be the first page of a run of `order` that the caller owns, not yet marked.
-unsafe fn mark_surrendered(first: NonNull<kernel::bindings::page>, order: Order) {
-    // SAFETY: By the requirements.
-    unsafe {
-        set_offline(first, order);
-        count_surrendered(first, order.pages() as isize);
-    }
-}
-
-/// Marks the pages of a run as not to be read by a dump.
-///
-/// # Safety
-///
-/// `first` must be the first page of a run of `order` that the caller owns, not yet marked.
-unsafe fn set_offline(first: NonNull<kernel::bindings::page>, order: Order) {
-    for i in 0..order.pages() {
-        // SAFETY: The run has that many pages, all ours, and none has a type yet.
-        unsafe { bindings::xenoxide_set_page_offline(nth_page(first, i).as_ptr()) };
-    }
-}
-
-/// Counts `pages` pages as ballooned and takes them out of what the allocator manages; undoes that
-/// where it is negative.
-///
-/// # Safety
-///
-/// `first` must be the first page of a run of so many pages that the caller owns.
-unsafe fn count_surrendered(first: NonNull<kernel::bindings::page>, pages: isize) {
-    // SAFETY: The pages are ours and out of the allocator.
-    unsafe {
-        kernel::bindings::adjust_managed_page_count(first.as_ptr(), -pages);
-        bindings::xenoxide_mod_balloon_pages(first.as_ptr(), pages);
-    }
-}
-
-/// Takes the marks of [`mark_surrendered`] off the top run of `stack` again and gives it to the
-/// page allocator.
-///
-/// # Safety
-///
-/// The run must have been surrendered and marked, and must have memory behind it again.
-unsafe fn free_populated(stack: &mut Stack) {
-    let order = stack.order();
-    let Some(first) = stack.pop() else { return };
-
-    // SAFETY: The run was on the stack, so it is ours; it was counted.
-    unsafe { count_surrendered(first, -(order.pages() as isize)) };
-    for i in 0..order.pages() {
-        // SAFETY: The run has that many pages, all ours and marked.
-        unsafe { bindings::xenoxide_clear_page_offline(nth_page(first, i).as_ptr()) };
-    }
-    // SAFETY: The run is backed; we own it and give it up.
-    unsafe { kernel::bindings::__free_pages(first.as_ptr(), order.log2()) };
 }
