@@ -107,6 +107,8 @@ pub(crate) struct Balloon {
     kind: Kind,
     /// Pages that the toolstack counts and the guest does not see.
     unseen: u64,
+    /// Pages that the hypervisor counts and the guest does not, when that was last looked at.
+    beyond: Atomic<i64>,
     pub(crate) tunables: Tunables,
     /// Since when [`View::now_ms`] counts.
     start: Instant<Monotonic>,
@@ -178,6 +180,7 @@ impl Balloon {
                 builtin,
                 kind,
                 unseen,
+                beyond: Atomic::new(beyond(builtin::stats().current)),
                 tunables,
                 start: Instant::now(),
                 asked: Atomic::new(target),
@@ -282,12 +285,26 @@ impl Balloon {
     ///
     /// All watches are set anew then, the newest first, so the built-in driver hears of the target
     /// after us: only when it has heard can it be stopped.
-    fn after_resume(&self) {
+    fn after_resume(&self, inner: &mut Inner) {
         if let Err(e) = store::drain_events() {
             pr_warn!("cannot watch xenstore after resume ({})\n", e.to_errno());
         }
         self.builtin.freeze();
         self.reread_all();
+        self.surrender_leftovers(inner);
+    }
+
+    /// Surrenders again what the hypervisor has put behind what is held: if it stayed, the domain
+    /// would have no room for as much.
+    fn surrender_leftovers(&self, inner: &mut Inner) {
+        let current = || builtin::stats().current.saturating_sub(inner.holes.pages());
+        if beyond(current()) > self.beyond.load(Relaxed) {
+            let pages = inner.exchange.surrender_leftovers(&inner.holes);
+            if pages > 0 {
+                pr_info!("{} KiB of what was given away had come back\n", pages * 4);
+            }
+        }
+        self.beyond.store(beyond(current()), Relaxed);
     }
 
     /// Has the next step read anew all that the toolstack says.
@@ -452,6 +469,12 @@ impl Balloon {
     }
 }
 
+/// Returns how many pages the hypervisor counts beyond the guest's `current`; fewer than none while
+/// some are only promised.
+fn beyond(current: usize) -> i64 {
+    reservation::current().map_or(0, |pages| pages as i64 - current as i64)
+}
+
 impl Task for Balloon {
     fn step(&self) -> Option<Msecs> {
         let mut inner = self.inner.lock();
@@ -459,7 +482,7 @@ impl Task for Balloon {
         let news = self.waiters.news();
 
         if self.resumed.xchg(false, Relaxed) {
-            self.after_resume();
+            self.after_resume(inner);
         }
         if self.reread_ceiling.xchg(false, Relaxed) {
             let ceiling = toolstack::ceiling(self.unseen);

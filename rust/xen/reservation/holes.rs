@@ -62,7 +62,7 @@ impl Holes {
     ///
     /// Context: may sleep.
     pub fn walk(&self) -> usize {
-        [&self.huge, &self.base]
+        self.stacks()
             .into_iter()
             .map(|stack| {
                 let mut runs = 0;
@@ -78,6 +78,10 @@ impl Holes {
     /// Breaks one 2 MiB run into 4 KiB ones and returns whether there was one.
     pub fn split_one(&mut self) -> bool {
         self.huge.split_top_into(&mut self.base)
+    }
+
+    pub(super) fn stacks(&self) -> [&Stack; 2] {
+        [&self.huge, &self.base]
     }
 
     pub(super) fn stack(&mut self, order: Order) -> &mut Stack {

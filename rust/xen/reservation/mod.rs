@@ -232,6 +232,48 @@ impl Exchange {
         }
     }
 
+    /// Gives to the hypervisor what is behind `holes` all the same, and returns how many pages that
+    /// was; not in a PV domain.
+    ///
+    /// When a domain is migrated while it runs, what it has at first is copied, and the copy stays
+    /// where the page is surrendered later on (`tools/libs/guest/xg_sr_restore.c`).
+    ///
+    /// Context: process context, may sleep; not while the domain is being suspended. Asks the
+    /// hypervisor about each page.
+    pub fn surrender_leftovers(&mut self, holes: &Holes) -> usize {
+        if !self.whole_runs {
+            return 0;
+        }
+        let (mut listed, mut pages) = (0, 0);
+        for stack in holes.stacks() {
+            stack.for_each(stack.len(), |first| {
+                for i in 0..stack.order().pages() {
+                    // SAFETY: The run is owned by the stack and has more than `i` pages.
+                    let gfn =
+                        unsafe { bindings::xenoxide_page_to_gfn(nth_page(first, i).as_ptr()) };
+                    if physmap::is_backed(gfn) == Ok(true) {
+                        self.frames[listed] = gfn;
+                        listed += 1;
+                    }
+                    if listed == FRAMES {
+                        pages += self.surrender_listed(core::mem::take(&mut listed));
+                    }
+                }
+                timing::pass(0);
+            });
+        }
+        pages + self.surrender_listed(listed)
+    }
+
+    /// Gives the pages behind the first `nr` holes listed to the hypervisor.
+    fn surrender_listed(&mut self, nr: usize) -> usize {
+        if nr == 0 {
+            return 0;
+        }
+        let ret = self.memory_op(bindings::XENMEM_decrease_reservation, Order::Base, nr);
+        ret.unwrap_or(0)
+    }
+
     /// Returns how many frame numbers name one run of `order` when it is surrendered.
     fn frames_per_run(&self, order: Order) -> usize {
         if self.whole_runs {

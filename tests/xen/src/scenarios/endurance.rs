@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The same again and again, under load, and in the middle of something else.
 
-use super::{BOOT_MIB, MOST_MIB, Run, saved_and_restored, wait_until};
+use super::{BOOT_MIB, MOST_MIB, Run, migrated, saved_and_restored, wait_until};
 use anyhow::{Result, ensure};
 use bed::balloon::{Balloon, SYSFS};
 use bed::{Bed, Machine};
 use std::time::Duration;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 3] = [
+pub const SCENARIOS: [(&str, Run); 4] = [
     ("balloon_random_targets", |balloon| {
         random_targets(balloon, 60)
     }),
     ("balloon_cycles", |balloon| cycles(balloon, 12)),
     ("balloon_save_under_way", |balloon| {
         moved_under_way(balloon, saved_and_restored)
+    }),
+    ("balloon_migrate_under_way", |balloon| {
+        moved_under_way(balloon, migrated)
     }),
 ];
 

@@ -1,19 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Scenarios for themselves, after those of the guests: dom0.
+//! Scenarios for themselves, after those of the guests: dom0, and guests that are created for them.
 
+use super::pressure::{Filled, available};
+use super::wait_until;
 use anyhow::{Result, ensure};
-use bed::balloon::{BUILTIN, SYSFS};
-use bed::{Bed, Until};
+use bed::balloon::{BUILTIN, Balloon, SYSFS};
+use bed::{Bed, Flavour, Guest, Host, Until};
 use std::time::Duration;
 
 /// Such a scenario, by name.
 pub type Alone = (&'static str, fn(&Bed) -> Result<()>);
 
 /// All there are.
-pub const SCENARIOS: [Alone; 1] = [("balloon_dom0", dom0)];
+pub const SCENARIOS: [Alone; 3] = [
+    ("balloon_dom0", dom0),
+    ("balloon_populate_on_demand pod1", |bed| {
+        on_demand(bed, "pod1")
+    }),
+    ("balloon_populate_on_demand pod2", |bed| {
+        on_demand(bed, "pod2")
+    }),
+];
+
+const POD_MIB: u64 = 192;
+const POD_MOST_MIB: u64 = 512;
 
 const POLL: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// Adds the guests.
+pub fn equip(host: Host) -> Host {
+    let guests = [("pod1", Flavour::Kunit), ("pod2", Flavour::Stock)];
+    guests.into_iter().fold(host, |host, (name, flavour)| {
+        let guest = Guest::pvh(name)
+            .kernel(flavour)
+            .memory_mib(POD_MIB as u32)
+            .maxmem_mib(POD_MOST_MIB as u32);
+        let guest = guest.first_module("xenballoon").cmdline("loglevel=7");
+        host.guest(guest.later())
+    })
+}
 
 /// dom0's balloon, by its own `xl`.
 fn dom0(bed: &Bed) -> Result<()> {
@@ -59,4 +85,30 @@ fn dom0(bed: &Bed) -> Result<()> {
     set(&current, boot - 40)?;
     set(&current, boot)?;
     dom0.rmmod("xenballoon")
+}
+
+/// A guest that is promised more memory than there is for it, with the module in its ramdisk.
+fn on_demand(bed: &Bed, name: &str) -> Result<()> {
+    bed.create(name)?;
+    bed.wait_for_guest(name)?;
+    let balloon = Balloon::of(bed, name)?;
+    let guest = balloon.guest();
+    balloon.settle(balloon.target_of(POD_MIB))?;
+    let unseen = balloon.unseen_by_guest()?;
+    ensure!(
+        bed.xen_memory_kib(name)? <= POD_MIB * 1024 + 1024,
+        "Xen counts {} KiB more than the guest",
+        unseen
+    );
+    // All of it can be used: none is only promised any more.
+    drop(Filled::new(guest, available(guest)? - 16 * 1024)?);
+    for mib in [300, POD_MOST_MIB, 220] {
+        balloon.reach(mib)?;
+    }
+    drop(Filled::new(guest, available(guest)? - 16 * 1024)?);
+    balloon.reach(POD_MIB)?;
+    wait_until("the counts agree", || {
+        Ok(balloon.unseen_by_guest()? == unseen)
+    })?;
+    bed.destroy(name)
 }

@@ -34,7 +34,7 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
             "balloon/uapi",
         )?);
     }
-    host = host.dom0_module("xenballoon");
+    host = scenarios::host::equip(host.dom0_module("xenballoon"));
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
     std::thread::scope(|scope| {
