@@ -85,7 +85,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         let shared = scenarios::pageshare::SCENARIOS.iter().map(|one| one.name);
         let names: Vec<&str> = names.chain(alone).chain(sockets).chain(shared).collect();
         bail!(
-            "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, checked, vsock, {}",
+            "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, checked, pageshare-endurance, vsock, {}",
             names.join(", ")
         );
     }
@@ -98,7 +98,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
 
 /// The scenarios for shared areas that are to be run, and on which kernels: when nothing is asked for, a part
 /// of them, as all take long.
-fn shared_areas(filter: &str) -> [(&'static pageshare::Pass, Vec<&'static Scenario>); 3] {
+fn shared_areas(filter: &str) -> [(&'static pageshare::Pass, Vec<&'static Scenario>); 4] {
     let choose = |wanted: &dyn Fn(&str) -> bool| {
         let all = scenarios::pageshare::SCENARIOS.iter();
         all.filter(|one| wanted(one.name)).collect()
@@ -112,8 +112,13 @@ fn shared_areas(filter: &str) -> [(&'static pageshare::Pass, Vec<&'static Scenar
         true => scenarios::pageshare::BRIEF.contains(&name),
         false => is_wanted(name, filter),
     });
+    let long = match filter == pageshare::ENDURANCE.name {
+        true => vec![&scenarios::pageshare::ENDURANCE],
+        false => Vec::new(),
+    };
     [
         (&pageshare::STOCK, stock),
+        (&pageshare::ENDURANCE, long),
         (&pageshare::CHECKED, checked("checked")),
         (&pageshare::KASAN, checked("kasan")),
     ]

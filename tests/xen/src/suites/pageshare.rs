@@ -5,12 +5,12 @@ use super::{check_logs, kunit, tell_boot};
 use crate::report::Suite;
 use crate::scenarios::client;
 use crate::scenarios::pageshare::images::Images;
+use crate::scenarios::pageshare::torture::Tree;
 use crate::scenarios::pageshare::{self, Scenario};
 use anyhow::Result;
 use bed::{Bed, Flavour, Guest, Host, Kind, place};
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(2700);
 const DOM0_MIB: u32 = 704;
 const GUEST_MIB: u32 = 256;
 
@@ -19,6 +19,7 @@ pub struct Pass {
     pub name: &'static str,
     flavour: Flavour,
     kinds: &'static [Kind],
+    limit: Duration,
 }
 
 /// Debian's kernel.
@@ -26,6 +27,14 @@ pub const STOCK: Pass = Pass {
     name: "pageshare",
     flavour: Flavour::Stock,
     kinds: &[Kind::Pv, Kind::Pvh],
+    limit: Duration::from_secs(2700),
+};
+
+/// The same for long.
+pub const ENDURANCE: Pass = Pass {
+    name: "pageshare-endurance",
+    limit: Duration::from_secs(14400),
+    ..STOCK
 };
 
 /// With lockdep and kmemleak.
@@ -40,18 +49,20 @@ pub const KASAN: Pass = Pass {
     name: "pageshare-kasan",
     flavour: Flavour::Kasan,
     kinds: &[Kind::Pvh],
+    ..STOCK
 };
 
 /// Runs the chosen scenarios, each for each pair of an owner and a member.
 pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Result<()> {
     let tool = place::beside("pageshare")?;
-    let images = Images::make()?;
+    let (images, tree) = (Images::make()?, Tree::pack()?);
     let mut host = Host::new(pass.name)
-        .limit(LIMIT)
+        .limit(pass.limit)
         .dom0_mib(DOM0_MIB)
         .accel(accel)
         .dom0_module("pageshare")
         .file(&tool, "pageshare")
+        .file(tree.packed(), "tree.tar")
         .file(images.plain(), "plain.img")
         .file(images.parted(), "parted.img");
     for &kind in pass.kinds {
@@ -62,8 +73,10 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         let guest = guest.memory_mib(GUEST_MIB).module("pageshare");
         let guest = guest.file(&tool, "bin/pageshare");
         let guest = guest.file(images.sums(), "etc/sums");
-        let guest = client::plain(guest, "maps")?;
-        host = host.guest(client::plain(guest, "reread")?);
+        let guest = guest.file(tree.packed(), "tree.tar");
+        let programs = ["maps", "reread", "torture"];
+        let guest = programs.into_iter().try_fold(guest, client::plain)?;
+        host = host.guest(guest);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);

@@ -7,6 +7,8 @@ mod files;
 pub mod images;
 mod refusals;
 mod returns;
+mod sight;
+pub mod torture;
 mod trees;
 
 use anyhow::{Context, Result, ensure};
@@ -40,7 +42,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 14] = [
+pub const SCENARIOS: [Scenario; 16] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -54,8 +56,17 @@ pub const SCENARIOS: [Scenario; 14] = [
     scenario("pageshare_again", ONE, returns::again),
     scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),
     scenario("pageshare_disk_saved", FROM_DOM0, disk::saved),
+    scenario("pageshare_counted", ALL, sight::counted),
+    scenario("pageshare_torture", FROM_DOM0, |ends| {
+        torture::torture(ends, 40)
+    }),
     scenario("pageshare_destroyed", &[("pv1", "pvh1")], fate::destroyed),
 ];
+
+/// What takes long.
+pub const ENDURANCE: Scenario = scenario("pageshare_torture", FROM_DOM0, |ends| {
+    torture::torture(ends, 10_000)
+});
 
 /// Of all, what runs when nothing is asked for.
 pub const BRIEF: [&str; 2] = ["pageshare_mappings", "pageshare_refused"];

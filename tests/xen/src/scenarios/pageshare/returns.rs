@@ -15,24 +15,32 @@ const WATCHED: &str = "/tmp/watched";
 const CYCLES: u32 = 40;
 const TICK: Duration = Duration::from_secs(1);
 
-/// A program of the member's that reads a file all the time.
-struct Watch<'a> {
+/// A program of the member's that reads all the time.
+pub struct Watch<'a> {
     member: &'a End<'a>,
 }
 
 impl<'a> Watch<'a> {
-    /// Starts it, and waits until it has read the file once.
+    /// Starts one that reads the file, and waits until it has done so once.
     fn start(member: &'a End<'a>) -> Result<Self> {
+        Self::over(member, |stop| {
+            vec!["/bin/reread".into(), format!("{MOUNT}/file"), stop.into()]
+        })
+    }
+
+    /// Starts one that prints a line when it has begun, and another when the file that it is told of is there.
+    pub fn over(member: &'a End<'a>, program: impl FnOnce(&str) -> Vec<String>) -> Result<Self> {
         member.shell(&format!("rm -f {STOP} {WATCHED}"))?;
-        let program = ["/bin/reread", &format!("{MOUNT}/file"), STOP];
-        member.machine.spawn(&program, WATCHED)?;
+        let program = program(STOP);
+        let words: Vec<&str> = program.iter().map(String::as_str).collect();
+        member.machine.spawn(&words, WATCHED)?;
         let this = Self { member };
         this.wait_for_lines(1)?;
         Ok(this)
     }
 
-    /// Ends it. Answers how often it has read the file, or what was wrong.
-    fn stop(self) -> Result<u64> {
+    /// Ends it. Answers how often it has read, or what was wrong.
+    pub fn stop(self) -> Result<u64> {
         self.member.shell(&format!(": > {STOP}"))?;
         let told = self.wait_for_lines(2)?;
         let last = told.lines().last().unwrap_or_default();
@@ -61,7 +69,7 @@ fn sum_of(ends: &Ends<'_>) -> Result<String> {
     ends.member.shell(&format!("sha256sum < {MOUNT}/file"))
 }
 
-fn figure(end: &End<'_>, name: &str) -> Result<u64> {
+pub fn figure(end: &End<'_>, name: &str) -> Result<u64> {
     let text = end.shell(&format!("cat {SYSFS}/{name}"))?;
     text.trim()
         .parse()
