@@ -15,7 +15,7 @@ pub mod xensock;
 
 use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;
-use bed::{Bed, Kind, Machine};
+use bed::{Bed, Machine};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -76,23 +76,31 @@ fn number(guest: &Machine<'_>, path: &str, name: &str) -> Result<u64> {
         .with_context(|| format!("{name:?} in {path}"))
 }
 
-/// Migrates a guest to where it is. A PV guest's memory can be followed only by a hypervisor with shadow
-/// page tables; with another, as Debian's, the attempt fails, and the guest goes on.
+/// How often a migration is tried.
+const MIGRATIONS: u32 = 4;
+
+/// Migrates a guest to where it is. The toolstack gives up where a page goes that it is about to copy; it is
+/// asked again then. A PV guest's memory can be followed only by a hypervisor with shadow page tables; with
+/// another, as Debian's, the attempt fails. Either way the guest goes on.
 fn migrated(bed: &Bed, name: &str) -> Result<()> {
     let _alone = SAVED
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
-    let Err(error) = bed.migrate(name) else {
-        return Ok(());
-    };
-    let is_pv = bed
-        .guests()
-        .iter()
-        .any(|guest| guest.name() == name && guest.kind() == Kind::Pv);
-    match format!("{error:#}").contains("enable logdirty") && is_pv {
-        true => Ok(()),
-        false => Err(error),
+    for attempt in 1..=MIGRATIONS {
+        let Err(error) = bed.migrate(name) else {
+            println!("# {name} has moved at attempt {attempt}");
+            return Ok(());
+        };
+        let why = format!("{error:#}");
+        if why.contains("enable logdirty") {
+            return Ok(());
+        }
+        if !why.contains("Mapping of pfn") {
+            return Err(error);
+        }
     }
+    println!("# {name} has not moved in {MIGRATIONS} attempts");
+    Ok(())
 }
 
 /// dom0 has room for one saved guest, the host for one that is there twice.
