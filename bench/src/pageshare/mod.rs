@@ -5,16 +5,21 @@
 mod instructions;
 mod overhead;
 mod places;
+mod releases;
 mod resident;
-mod same;
+mod saved;
 mod tree;
 mod warm;
+mod watch;
 
 use crate::metric::Metric;
 use anyhow::{Context, Result};
 use bed::{Bed, Guest, Host};
+use clap::ValueEnum;
 use instructions::Marks;
-use places::{AREA, Dom0, client};
+use places::{AREA, Dom0, TREE, client};
+use saved::Mix;
+use std::path::Path;
 use std::time::Duration;
 use tree::Tree;
 
@@ -27,6 +32,22 @@ pub enum Group {
     Overhead,
     /// Guests with the same tree: the host's memory, sectors, time.
     Same,
+    /// With one of two releases each, and the same data.
+    Mixed,
+    /// With one of two releases each, and data of their own.
+    Control,
+}
+
+impl Group {
+    /// Which trees its guests have, if it is about what they save.
+    fn mix(self) -> Option<Mix> {
+        match self {
+            Self::Warm | Self::Overhead => None,
+            Self::Same => Some(Mix::Same),
+            Self::Mixed => Some(Mix::Mixed),
+            Self::Control => Some(Mix::Control),
+        }
+    }
 }
 
 /// What to measure, and how.
@@ -46,40 +67,37 @@ pub struct Options {
 /// The guest that has the private disk and the area.
 const READER: &str = "reader";
 const LIMIT: Duration = Duration::from_secs(2400);
-const DOM0_MIB: u32 = 512;
+const DOM0_MIB: u32 = 640;
 
-/// Measures, in one boot what one guest tells, and in another what several do. What was found is answered, and
-/// why the rest is missing.
+/// Measures, in one boot what one guest tells, and in another each what several do. What was found is answered,
+/// and why the rest is missing.
 pub fn run(options: &Options) -> Result<(Vec<Metric>, Vec<anyhow::Error>)> {
-    let wanted = |group| options.only.is_empty() || options.only.contains(&group);
-    let tree = Tree::make(options.data_mib)?;
+    let wanted = |group: &Group| options.only.is_empty() || options.only.contains(group);
     let (mut metrics, mut failures) = (Vec::new(), Vec::new());
-    if wanted(Group::Warm) || wanted(Group::Overhead) {
-        let groups = (wanted(Group::Warm), wanted(Group::Overhead));
-        if let Err(error) = one(options, &tree, groups, &mut metrics) {
+    let groups = (wanted(&Group::Warm), wanted(&Group::Overhead));
+    if groups != (false, false) {
+        if let Err(error) = one(options, groups, &mut metrics) {
             failures.push(error.context("one guest"));
         }
     }
-    if wanted(Group::Same) {
-        if let Err(error) = same::measure(options, &tree, &mut metrics) {
-            failures.push(error.context("guests with the same tree"));
+    for group in Group::value_variants().iter().filter(|group| wanted(group)) {
+        if let Some(mix) = group.mix() {
+            if let Err(error) = saved::measure(options, mix, &mut metrics) {
+                failures.push(error.context(format!("several guests, {}", mix.name())));
+            }
         }
     }
     Ok((metrics, failures))
 }
 
 /// What one guest tells that has both: the private disk and the area.
-fn one(
-    options: &Options,
-    tree: &Tree,
-    (warm, overhead): (bool, bool),
-    metrics: &mut Vec<Metric>,
-) -> Result<()> {
+fn one(options: &Options, (warm, overhead): (bool, bool), metrics: &mut Vec<Metric>) -> Result<()> {
     println!("one guest: booting");
+    let tree = Tree::make(options.data_mib)?;
     let marks = (warm && options.accel.starts_with("tcg")).then(Marks::prepare);
     let marks = marks.transpose()?;
     let guest = client(Guest::pvh(READER).tools().module("pageshare"), "warm")?;
-    let mut host = host(options, tree)?.guest(guest);
+    let mut host = host(options, &tree.image)?.guest(guest);
     if let Some(marks) = &marks {
         host = host.emulator(&marks.words());
     }
@@ -91,7 +109,7 @@ fn one(
         // Before anything else is mapped.
         metrics.extend(overhead::measure(&dom0, &guest, options)?);
     } else {
-        places::mount(&guest)?;
+        places::mount(&guest, TREE)?;
     }
     match &marks {
         Some(marks) => metrics.extend(warm::measure(&guest, marks, options.rounds)?),
@@ -102,8 +120,8 @@ fn one(
     Ok(())
 }
 
-/// A machine whose dom0 has the tree below `/tools`, and can own areas.
-fn host(options: &Options, tree: &Tree) -> Result<Host> {
+/// A machine whose dom0 has a disk below `/tools`, and can own areas.
+fn host(options: &Options, image: &Path) -> Result<Host> {
     let tool = bed::place::beside("pageshare").context("the command pageshare")?;
     // dom0 stays off the processor of the guests, and may grant all that they map.
     let xen = "dom0_vcpus_pin gnttab_max_frames=1024";
@@ -114,5 +132,5 @@ fn host(options: &Options, tree: &Tree) -> Result<Host> {
         .cmdline(xen, "")
         .dom0_module("pageshare")
         .file(tool, "pageshare")
-        .tools_image(&tree.image))
+        .tools_image(image))
 }

@@ -8,7 +8,7 @@
 //! never gives it back, so this comes before anything else is mapped.
 
 use super::Options;
-use super::places::{self, Dom0, MOUNT, SYSFS, mib};
+use super::places::{self, Dom0, MOUNT, SYSFS, TREE, mib};
 use crate::metric::Metric;
 use anyhow::{Result, ensure};
 use bed::Machine;
@@ -18,7 +18,7 @@ const XEN: &str = "none: free memory of the host that went, by what the guest ha
 
 pub fn measure(dom0: &Dom0<'_>, guest: &Machine<'_>, options: &Options) -> Result<Vec<Metric>> {
     let before = (places::free_kb(guest)?, dom0.free()?);
-    places::mount(guest)?;
+    places::mount(guest, TREE)?;
     // All that is read stays mapped.
     guest.write(&format!("{SYSFS}/member/idle_seconds"), "0")?;
     let mounted = places::free_kb(guest)?;

@@ -5,9 +5,9 @@ use anyhow::{Context, Result, ensure};
 use bed::{Bed, Guest, Machine, place};
 use std::time::Duration;
 
-/// The area and its only tree.
+/// The area, and its tree where there is one only.
 pub const AREA: &str = "bench";
-const TREE: &str = "tree";
+pub const TREE: &str = "tree";
 /// Where a guest mounts it.
 pub const MOUNT: &str = "/area";
 /// For a program that reads a whole tree under emulation.
@@ -46,7 +46,7 @@ pub fn free_kb(machine: &Machine<'_>) -> Result<u64> {
 }
 
 /// The number behind a word in a text, in the last line that has it.
-fn number_after(text: &str, word: &str) -> Result<u64> {
+pub fn number_after(text: &str, word: &str) -> Result<u64> {
     let mut rests = text.lines().rev().filter_map(|line| line.split_once(word));
     let rest = rests.next().map_or("", |(_, rest)| rest.trim_start());
     let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
@@ -54,12 +54,12 @@ fn number_after(text: &str, word: &str) -> Result<u64> {
     number.with_context(|| format!("no number behind {word:?}"))
 }
 
-/// Loads the module in a guest, and mounts the tree.
-pub fn mount(guest: &Machine<'_>) -> Result<()> {
+/// Loads the module in a guest, and mounts a tree.
+pub fn mount(guest: &Machine<'_>, tree: &str) -> Result<()> {
     guest.insmod("pageshare", &[])?;
     shell(
         guest,
-        &format!("mkdir -p {MOUNT}; mount -t pageshare -o owner=0 {AREA}/{TREE} {MOUNT}"),
+        &format!("mkdir -p {MOUNT}; mount -t pageshare -o owner=0 {AREA}/{tree} {MOUNT}"),
     )
     .map(drop)
 }
@@ -98,9 +98,10 @@ impl<'a> Dom0<'a> {
         Ok(())
     }
 
-    /// How many blocks were read from the tree's file, since the module was loaded.
-    pub fn filled(&self) -> Result<u64> {
-        self.machine.read_number(&format!("{SYSFS}/owner/filled"))
+    /// Has the kernel drop what it could read again: `1` is files' pages, `3` everything.
+    pub fn drop_caches(&self, what: &str) -> Result<()> {
+        let line = format!("sync; echo {what} > /proc/sys/vm/drop_caches");
+        shell(&self.machine, &line).map(drop)
     }
 
     /// Memory that neither a domain has nor Xen, in bytes.

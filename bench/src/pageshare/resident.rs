@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which pages of the tree's files a guest has in its page cache (`tests/xen/client/resident.c`), and what is in
+//! Which pages of a tree's files a guest has in its page cache (`tests/xen/client/resident.c`), and what is in
 //! them.
 
-use super::tree::Tree;
 use anyhow::{Context, Result};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
 use std::os::unix::fs::FileExt;
 
@@ -27,25 +27,49 @@ pub fn parse(text: &str) -> Result<HashSet<Place>> {
     Ok(pages)
 }
 
-/// How many different pages there are by what is in them, zeroes aside, and how many of the places have zeroes or
-/// what another has as well.
-pub fn unique(tree: &Tree, places: &HashSet<Place>) -> Result<(u64, u64)> {
-    let mut contents = HashSet::new();
-    for (path, page) in places {
-        let bytes = content(tree, path, *page).with_context(|| path.clone())?;
-        if bytes.iter().any(|byte| *byte != 0) {
-            let mut hasher = DefaultHasher::new();
-            hasher.write(&bytes);
-            contents.insert(hasher.finish());
+/// What is in pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// All that there is, zeroes aside, each once.
+    pub different: HashSet<u64>,
+    /// Pages that have what another has as well.
+    pub again: u64,
+    /// Pages of zeroes.
+    pub zeroes: u64,
+}
+
+impl Contents {
+    /// Reads pages.
+    pub fn read(places: &HashSet<Place>, open: impl Fn(&str) -> Result<File>) -> Result<Self> {
+        let mut files: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for (path, page) in places {
+            files.entry(path).or_default().push(*page);
+        }
+        let mut this = Self::default();
+        for (path, pages) in files {
+            let file = open(path)?;
+            for page in pages {
+                this.take(&content(&file, page).with_context(|| path.to_string())?);
+            }
+        }
+        Ok(this)
+    }
+
+    fn take(&mut self, bytes: &[u8; PAGE]) {
+        if bytes.iter().all(|byte| *byte == 0) {
+            self.zeroes += 1;
+            return;
+        }
+        let mut hasher = DefaultHasher::new();
+        hasher.write(bytes);
+        if !self.different.insert(hasher.finish()) {
+            self.again += 1;
         }
     }
-    let count = contents.len() as u64;
-    Ok((count, places.len() as u64 - count))
 }
 
 /// What is in a page; zeroes behind the file's end.
-fn content(tree: &Tree, path: &str, page: u64) -> Result<[u8; PAGE]> {
-    let file = std::fs::File::open(tree.folder.join(path))?;
+fn content(file: &File, page: u64) -> Result<[u8; PAGE]> {
     let mut bytes = [0; PAGE];
     let mut filled = 0;
     while filled < PAGE {
@@ -76,15 +100,16 @@ mod tests {
     #[test]
     fn equal_pages_count_once() {
         let folder = tempfile::tempdir().unwrap();
-        let tree = Tree {
-            folder: folder.path().into(),
-            image: folder.path().into(),
-        };
         let mut bytes = vec![1; 2 * PAGE];
         bytes.extend(vec![0; PAGE]);
         bytes.extend([2; 10]);
         std::fs::write(folder.path().join("a"), bytes).unwrap();
         let places = (0..4).map(|page| ("a".to_string(), page)).collect();
-        assert_eq!(unique(&tree, &places).unwrap(), (2, 2));
+        let open = |path: &str| Ok(File::open(folder.path().join(path))?);
+        let found = Contents::read(&places, open).unwrap();
+        assert_eq!(
+            (found.different.len(), found.again, found.zeroes),
+            (2, 1, 1)
+        );
     }
 }

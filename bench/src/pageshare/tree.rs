@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The tree that guests read: Python with its libraries as Debian packages them, the C library with its locales
-//! and character sets, a program, and a file of random bytes. Once as a directory, for those who look up what is
-//! in a page, and once as an image of a disk.
+//! and character sets, and a file of random bytes, as an image of a disk.
 
 use anyhow::{Context, Result, ensure};
 use bed::place;
@@ -20,8 +19,6 @@ const SLACK_KIB: u64 = 16 << 10;
 
 /// The tree.
 pub struct Tree {
-    /// As a directory.
-    pub folder: PathBuf,
     /// As ext4.
     pub image: PathBuf,
 }
@@ -36,8 +33,6 @@ impl Tree {
         }
         fs::create_dir_all(folder.join("data"))?;
         copy_packages(&folder)?;
-        let program = place::clone_path("bench/src/pageshare/service.py");
-        fs::copy(program, folder.join("service.py"))?;
         random(&folder.join("data/data"), u64::from(data_mib) << 20)?;
         random(&folder.join("data/warm"), WARM)?;
         let told = duct::cmd!("du", "-s", "-k", &folder).read()?;
@@ -57,7 +52,7 @@ impl Tree {
         .stdout_null()
         .run()
         .context("make the disk with the tree")?;
-        Ok(Self { folder, image })
+        Ok(Self { image })
     }
 }
 

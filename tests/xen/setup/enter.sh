@@ -55,5 +55,9 @@ enter_ready() {
 		XENOXIDE_TOOLS=/cache/tools-$(key_tools)
 		export XENOXIDE_TOOLS
 	fi
+	if made trees; then
+		XENOXIDE_TREES=/cache/trees-$(key_trees)
+		export XENOXIDE_TREES
+	fi
 	enter "${binds[@]}" -- "$@"
 }

@@ -39,6 +39,8 @@ cache=$(cd "$cache" && pwd)
 . "$setup/kasan.sh"
 # shellcheck source=tests/xen/setup/tools.sh
 . "$setup/tools.sh"
+# shellcheck source=tests/xen/setup/trees.sh
+. "$setup/trees.sh"
 # shellcheck source=tests/xen/setup/modules.sh
 . "$setup/modules.sh"
 # shellcheck source=tests/xen/setup/lint.sh
@@ -72,12 +74,16 @@ test)
 	case ${1:-} in
 	kasan) prepare "${kasan[@]}" ;;
 	*vsock* | *xensock*) prepare "${all[@]}" tools ;;
+	*pageshare*) prepare "${all[@]}" trees ;;
 	*) prepare "${all[@]}" ;;
 	esac
 	cargo_run bed test "$@"
 	;;
 bench)
-	prepare "${equipped[@]}"
+	case ${1:-} in
+	pageshare) prepare "${equipped[@]}" trees ;;
+	*) prepare "${equipped[@]}" ;;
+	esac
 	cargo_run bench "$@"
 	;;
 enter)

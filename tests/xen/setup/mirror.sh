@@ -28,23 +28,28 @@ apt_options() {
 	printf '%s;\n' 'Acquire::Languages "none"' 'APT::Install-Recommends "false"' 'APT::Sandbox::User "root"'
 }
 
-# apt_sources: Debian 13 with backports, as lines of a sources.list
+# apt_sources [RELEASE]: Debian 13 or another release, with backports, as lines of a sources.list
 apt_sources() {
-	local mirror key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+	local release=${1:-trixie} mirror key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
 	mirror=$(mirror)
-	printf "deb $key %s %s main\n" "$mirror" trixie "$mirror" trixie-backports
+	printf "deb $key %s %s main\n" "$mirror" "$release" "$mirror" "$release-backports"
 }
 
 # bootstrap LIST TARGET OPTION...: a Debian 13 tree with the packages of a list
 bootstrap() {
-	local packages=$1 target=$2 sources
-	shift 2
+	bootstrap_release trixie "$@"
+}
+
+# bootstrap_release RELEASE LIST TARGET OPTION...
+bootstrap_release() {
+	local release=$1 packages=$2 target=$3 sources
+	shift 3
 	mkdir "$target.work"
 	apt_options >"$target.work/apt.conf"
-	sources=$(apt_sources)
+	sources=$(apt_sources "$release")
 	TMPDIR=$target.work contain mmdebstrap --mode=root --aptopt="$target.work/apt.conf" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-		--include="$(list "$packages" | paste -sd,)" "$@" trixie "$target" - <<<"$sources"
+		--include="$(list "$packages" | paste -sd,)" "$@" "$release" "$target" - <<<"$sources"
 	discard "$target.work"
 }

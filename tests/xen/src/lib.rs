@@ -28,6 +28,7 @@ mod qemu;
 mod ramdisk;
 mod state;
 pub mod tools;
+pub mod trees;
 mod xentop;
 
 pub use bed::Bed;

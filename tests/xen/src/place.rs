@@ -65,6 +65,11 @@ pub fn tools() -> Result<PathBuf> {
     given("XENOXIDE_TOOLS")
 }
 
+/// Root file systems of Debian's releases, a folder for each.
+pub fn trees() -> Result<PathBuf> {
+    given("XENOXIDE_TREES")
+}
+
 /// The hypervisor, unpacked.
 pub fn xen() -> Result<PathBuf> {
     given("XENOXIDE_XEN")

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Guests of one side come one after the other, start the service, are looked at, and go.
+//!
+//! What they take of the host is the free memory that goes, by Xen's own count, with the automatic return of
+//! xenballoon on and at rest; and what dom0 has less of its own for being the owner, or the disks' back end.
+
+use super::places::{self, Dom0, MOUNT, mib};
+use super::releases::Release;
+use super::resident::{self, Place};
+use super::{AREA, Options};
+use crate::metric::Metric;
+use anyhow::{Context, Result, ensure};
+use bed::balloon::SYSFS;
+use bed::{Bed, Machine};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// Numbers of guests that metrics are of.
+pub const COUNTS: [u32; 3] = [2, 4, 8];
+/// Where a guest has its root.
+const ROOT: &str = "/root";
+const OUTPUT: &str = "/tmp/service";
+const READY: Duration = Duration::from_secs(300);
+const POLL: Duration = Duration::from_millis(500);
+/// No guest's size has changed for so long: they have come to rest.
+const QUIET: Duration = Duration::from_secs(6);
+/// For a guest to notice a setting.
+const NOTICED: Duration = Duration::from_secs(2);
+/// dom0's disk with the trees.
+const DISK: &str = "vdc";
+const TOUCHED: &str = "none: of the pages that a process has of files, those that are the area's";
+
+/// Figures of the module's, below its folder in sysfs, that tell where memory and time go.
+const MEMBER: [&str; 5] = [
+    "member/mapped",
+    "member/asked",
+    "member/hits",
+    "member/map_calls",
+    "member/evicted",
+];
+const OWNER: [&str; 4] = [
+    "owner/granted",
+    "owner/in_memory",
+    "owner/spare",
+    "owner/filled",
+];
+
+/// Where a guest has its tree from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Disk,
+    Area,
+}
+
+impl Side {
+    /// A guest's name.
+    pub fn guest(self, number: u32) -> String {
+        match self {
+            Self::Disk => format!("disk{number}"),
+            Self::Area => format!("area{number}"),
+        }
+    }
+
+    /// Where the guest has a tree.
+    fn tree(self, release: Release) -> String {
+        match self {
+            Self::Disk => format!("/tools/{}", release.name()),
+            Self::Area => MOUNT.into(),
+        }
+    }
+}
+
+/// What was seen of guests that came one after the other.
+#[derive(Default)]
+pub struct Seen {
+    /// MiB of the host's and dom0's memory that are gone, after each of the counted numbers of guests.
+    pub taken: Vec<(u32, f64)>,
+    /// Sectors that dom0 has read of its disk for each guest.
+    pub sectors: Vec<u64>,
+    /// Seconds from the creation of each guest until its service is there.
+    pub times: Vec<f64>,
+    /// What the first guest with a tree has of it in its page cache.
+    pub resident: BTreeMap<Release, HashSet<Place>>,
+}
+
+/// Watches as many guests as asked for, each with the tree that `release` says.
+pub fn watch(
+    bed: &Bed,
+    side: Side,
+    options: &Options,
+    release: &dyn Fn(u32) -> Release,
+    metrics: &mut Vec<Metric>,
+) -> Result<Seen> {
+    let dom0 = Dom0::of(bed);
+    dom0.drop_caches("3")?;
+    let before = left(&dom0)?;
+    if side == Side::Area {
+        share(&dom0, options, release)?;
+    }
+    let mut seen = Seen::default();
+    let mut names = Vec::new();
+    for number in 1..=options.guests {
+        let name = side.guest(number);
+        let read = places::sectors(&dom0.machine, DISK)?;
+        let start = Instant::now();
+        bed.create(&name)?;
+        bed.wait_for_guest(&name)?;
+        let guest = bed.guest(&name)?;
+        let booted = start.elapsed().as_secs_f64();
+        guest.insmod("xenballoon", &["auto_return=1"])?;
+        let told = begin(&guest, side, release(number))?;
+        let time = start.elapsed().as_secs_f64();
+        let read = places::sectors(&dom0.machine, DISK)? - read;
+        println!("{name}: {booted:.1} s, service {time:.1} s, {read} sectors ({told})");
+        if side == Side::Area {
+            println!("  of the module: {}", figures(&guest, &MEMBER)?);
+        }
+        seen.sectors.push(read);
+        seen.times.push(time);
+        names.push(name);
+        if COUNTS.contains(&number) {
+            come_to_rest(bed, &names)?;
+            let now = left(&dom0)?;
+            tell(bed, &names, before, now)?;
+            if side == Side::Area {
+                println!("  of dom0's module: {}", figures(&dom0.machine, &OWNER)?);
+            }
+            seen.taken
+                .push((number, mib(before.0 + before.1) - mib(now.0 + now.1)));
+        }
+    }
+    for (number, name) in (1..).zip(&names) {
+        let (guest, release) = (bed.guest(name)?, release(number));
+        if let Entry::Vacant(first) = seen.resident.entry(release) {
+            let told = places::shell(&guest, &format!("resident {}", side.tree(release)))?;
+            first.insert(resident::parse(&told)?);
+        }
+    }
+    if let (Side::Area, Some(last)) = (side, names.last()) {
+        metrics.push(first_touch(&bed.guest(last)?).context("a short process")?);
+    }
+    for name in &names {
+        bed.destroy(name)?;
+    }
+    Ok(seen)
+}
+
+/// dom0 makes the area. The disk is its to write to as soon as no guest has it.
+fn share(dom0: &Dom0<'_>, options: &Options, release: &dyn Fn(u32) -> Release) -> Result<()> {
+    dom0.machine.insmod("pageshare", &[])?;
+    let mapped = (options.data_mib + 64) * options.guests;
+    places::shell(
+        &dom0.machine,
+        &format!(
+            "mount -o remount,rw /tools
+             pageshare create --size 384 --mapped {mapped} {AREA}
+             pageshare allow {AREA} 'allow *'"
+        ),
+    )?;
+    let releases: Vec<Release> = (1..=options.guests).map(release).collect();
+    for release in [Release::Trixie, Release::Bookworm] {
+        if releases.contains(&release) {
+            let name = release.name();
+            let start = Instant::now();
+            places::shell(
+                &dom0.machine,
+                &format!("pageshare add --state /tools/state {AREA}/{name} /tools/{name}"),
+            )?;
+            println!("{name}: added after {:.1} s", start.elapsed().as_secs_f64());
+        }
+    }
+    println!(
+        "{}",
+        places::shell(&dom0.machine, "pageshare ls")?.trim_end()
+    );
+    dom0.drop_caches("3")
+}
+
+/// What nobody has: of the host's memory, and of dom0's, in bytes.
+fn left(dom0: &Dom0<'_>) -> Result<(u64, u64)> {
+    // Not the kernel's other caches: what nobody has mapped of an area is one.
+    dom0.drop_caches("1")?;
+    let own = places::number_after(&dom0.machine.read("/proc/meminfo")?, "MemFree:")?;
+    Ok((dom0.free()?, own * 1024))
+}
+
+/// Starts the service in a guest, its root an overlay of its tree; answers what the service tells.
+fn begin(guest: &Machine<'_>, side: Side, release: Release) -> Result<String> {
+    if side == Side::Area {
+        places::mount(guest, release.name())?;
+    }
+    let tree = side.tree(release);
+    places::shell(
+        guest,
+        &format!(
+            "mkdir -p {ROOT} /over; mount -t tmpfs over /over; mkdir /over/upper /over/work
+             mount -t overlay -o lowerdir={tree},upperdir=/over/upper,workdir=/over/work over {ROOT}
+             for at in dev proc tmp; do mount -o bind /$at {ROOT}/$at; done; rm -r /modules"
+        ),
+    )?;
+    guest.spawn(&["chroot", ROOT, "python3", "/service.py"], OUTPUT)?;
+    wait_until_ready(guest, OUTPUT)
+}
+
+/// Figures of the module's, in a line.
+fn figures(machine: &Machine<'_>, names: &[&str]) -> Result<String> {
+    let each = names.iter().map(|name| {
+        let figure = machine.read(&format!("{}/{name}", places::SYSFS))?;
+        Ok(format!("{name} {figure}"))
+    });
+    Ok(each.collect::<Result<Vec<_>>>()?.join(", "))
+}
+
+/// Waits until a program has said that it is ready; answers what it has said besides.
+fn wait_until_ready(guest: &Machine<'_>, output: &str) -> Result<String> {
+    let start = Instant::now();
+    loop {
+        let told = guest.read(output)?;
+        if let Some((before, _)) = told.split_once("ready") {
+            return Ok(before.lines().collect::<Vec<_>>().join(", "));
+        }
+        ensure!(!told.contains("rror"), "{told}");
+        ensure!(start.elapsed() < READY, "not ready: {told}");
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Has guests give back anew what they do not use, so that all keep as much free, and waits until they have kept
+/// their sizes for a while.
+fn come_to_rest(bed: &Bed, names: &[String]) -> Result<()> {
+    for on in ["0", "1"] {
+        for name in names {
+            bed.guest(name)?
+                .write(&format!("{SYSFS}/auto_return"), on)?;
+        }
+        std::thread::sleep(NOTICED);
+    }
+    let end = Instant::now() + READY;
+    let (mut last, mut since) = (Vec::new(), Instant::now());
+    while since.elapsed() < QUIET {
+        ensure!(Instant::now() < end, "guests do not come to rest: {last:?}");
+        let size = |name: &String| {
+            bed.guest(name)?
+                .read_number(&format!("{SYSFS}/info/current_kb"))
+        };
+        let now = names.iter().map(size).collect::<Result<Vec<_>>>()?;
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// Says where the memory is.
+fn tell(bed: &Bed, names: &[String], before: (u64, u64), now: (u64, u64)) -> Result<()> {
+    let mut guests = 0;
+    for name in names {
+        guests += bed.xen_memory_kib(name)? << 10;
+    }
+    let host = mib(before.0) - mib(now.0);
+    println!(
+        "{} guests at rest: {:.1} MiB theirs, {:.1} Xen's for them, {:.1} dom0's",
+        names.len(),
+        mib(guests),
+        host - mib(guests),
+        mib(before.1) - mib(now.1),
+    );
+    let guest = bed.guest(&names[names.len() - 1])?;
+    let text = guest.read("/proc/meminfo")?;
+    let lines = text.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(':')?;
+        let kb: u64 = rest.split_whitespace().next()?.parse().ok()?;
+        let told = [
+            "MemTotal",
+            "MemFree",
+            "Cached",
+            "AnonPages",
+            "Mapped",
+            "Shmem",
+            "SReclaimable",
+            "SUnreclaim",
+            "PageTables",
+            "KernelStack",
+            "Percpu",
+        ];
+        told.contains(&name).then(|| format!("{name} {kb}"))
+    });
+    println!("  of the last: {}", lines.collect::<Vec<_>>().join(", "));
+    Ok(())
+}
+
+/// What a process that lives for a second has of files that nobody has read before
+/// (`tests/xen/client/touched.c`): the area's pages, by all that are not executed.
+fn first_touch(guest: &Machine<'_>) -> Result<Metric> {
+    let output = "/tmp/brief";
+    let pid = guest.spawn(&["chroot", ROOT, "python3", "/brief.py"], output)?;
+    wait_until_ready(guest, output)?;
+    let told = places::shell(guest, &format!("touched {pid}"))?;
+    println!("a process of a second has {}", told.trim());
+    let count = |name| places::number_after(&told, name);
+    let (area, cached) = (count("area's:")?, count("cached:")?);
+    let share = area as f64 / (area + cached) as f64;
+    Ok(Metric::alone("first-touch", "share", TOUCHED, vec![share]))
+}
