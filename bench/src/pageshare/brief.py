@@ -11,5 +11,5 @@ for folder in "/usr/share/i18n/locales", "/usr/share/i18n/charmaps":
                 view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
                 sum += view[:: mmap.PAGESIZE].count(0)
                 views.append(view)
-print("ready", len(views), flush=True)
 time.sleep(1)
+os.system(f"/tmp/touched {os.getpid()}")

@@ -73,7 +73,8 @@ struct Shareable {
 pub fn measure(options: &Options, mix: Mix, metrics: &mut Vec<Metric>) -> Result<()> {
     println!("several guests, {}: booting dom0", mix.name());
     let releases = Releases::make(mix.releases(), options.data_mib, mix == Mix::Control)?;
-    let mut host = host(options, &releases.image)?;
+    // Two processors for guests.
+    let mut host = host(options, &releases.image)?.cpus(3);
     for side in [Side::Disk, Side::Area] {
         for number in 1..=options.guests {
             let guest = Guest::pvh(&side.guest(number))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Guests of one side come one after the other, start the service, are looked at, and go.
+//! Guests of one side come one after the other, then several at once, start the service, are looked at, and go.
 //!
 //! What they take of the host is the free memory that goes, by Xen's own count, with the automatic return of
 //! xenballoon on and at rest; and what dom0 has less of its own for being the owner, or the disks' back end.
@@ -9,11 +9,12 @@ use super::releases::Release;
 use super::resident::{self, Place};
 use super::{AREA, Options};
 use crate::metric::Metric;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::SYSFS;
 use bed::{Bed, Machine};
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::HashSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 /// Numbers of guests that metrics are of.
@@ -76,7 +77,7 @@ impl Side {
 pub struct Seen {
     /// MiB of the host's and dom0's memory that are gone, after each of the counted numbers of guests.
     pub taken: Vec<(u32, f64)>,
-    /// Sectors that dom0 has read of its disk for each guest.
+    /// Sectors that dom0 has read of its disk for each guest; of those that came at once the mean.
     pub sectors: Vec<u64>,
     /// Seconds from the creation of each guest until its service is there.
     pub times: Vec<f64>,
@@ -84,12 +85,15 @@ pub struct Seen {
     pub resident: BTreeMap<Release, HashSet<Place>>,
 }
 
+/// Which tree each guest has.
+pub type Releases<'a> = &'a (dyn Fn(u32) -> Release + Sync);
+
 /// Watches as many guests as asked for, each with the tree that `release` says.
 pub fn watch(
     bed: &Bed,
     side: Side,
     options: &Options,
-    release: &dyn Fn(u32) -> Release,
+    release: Releases<'_>,
     metrics: &mut Vec<Metric>,
 ) -> Result<Seen> {
     let dom0 = Dom0::of(bed);
@@ -99,35 +103,22 @@ pub fn watch(
         share(&dom0, options, release)?;
     }
     let mut seen = Seen::default();
-    let mut names = Vec::new();
-    for number in 1..=options.guests {
-        let name = side.guest(number);
+    let mut names: Vec<String> = Vec::new();
+    for group in groups(options.guests) {
+        let rested = names.len();
+        names.extend(group.clone().map(|number| side.guest(number)));
         let read = places::sectors(&dom0.machine, DISK)?;
-        let start = Instant::now();
-        bed.create(&name)?;
-        bed.wait_for_guest(&name)?;
-        let guest = bed.guest(&name)?;
-        let booted = start.elapsed().as_secs_f64();
-        guest.insmod("xenballoon", &["auto_return=1"])?;
-        let told = begin(&guest, side, release(number))?;
-        let time = start.elapsed().as_secs_f64();
+        seen.times.extend(start(bed, side, group.clone(), release)?);
         let read = places::sectors(&dom0.machine, DISK)? - read;
-        println!("{name}: {booted:.1} s, service {time:.1} s, {read} sectors ({told})");
-        if side == Side::Area {
-            println!("  of the module: {}", figures(&guest, &MEMBER)?);
-        }
-        seen.sectors.push(read);
-        seen.times.push(time);
-        names.push(name);
-        if COUNTS.contains(&number) {
-            come_to_rest(bed, &names)?;
+        println!("{read} sectors were read");
+        let count = names.len() - rested;
+        seen.sectors.extend(vec![read / count as u64; count]);
+        if COUNTS.contains(group.end()) {
+            come_to_rest(bed, &names, rested)?;
             let now = left(&dom0)?;
-            tell(bed, &names, before, now)?;
-            if side == Side::Area {
-                println!("  of dom0's module: {}", figures(&dom0.machine, &OWNER)?);
-            }
-            seen.taken
-                .push((number, mib(before.0 + before.1) - mib(now.0 + now.1)));
+            tell(bed, side, &names, before, now)?;
+            let taken = mib(before.0 + before.1) - mib(now.0 + now.1);
+            seen.taken.push((*group.end(), taken));
         }
     }
     for (number, name) in (1..).zip(&names) {
@@ -146,8 +137,52 @@ pub fn watch(
     Ok(seen)
 }
 
+/// Guests that are started at once: the first, the second, then as many as there are already.
+fn groups(guests: u32) -> Vec<RangeInclusive<u32>> {
+    let ends = [1, 2, 4, 8].map(|end| end.min(guests));
+    let firsts = [0, 1, 2, 4].map(|end| end + 1);
+    let groups = firsts.into_iter().zip(ends);
+    groups
+        .map(|(first, end)| first..=end)
+        .filter(|group| !group.is_empty())
+        .collect()
+}
+
+/// Starts guests at once; answers the seconds until the service of each is there.
+fn start(
+    bed: &Bed,
+    side: Side,
+    group: RangeInclusive<u32>,
+    release: Releases<'_>,
+) -> Result<Vec<f64>> {
+    std::thread::scope(|scope| {
+        let one = |number| scope.spawn(move || start_one(bed, side, number, release(number)));
+        let threads: Vec<_> = group.map(one).collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        let times = joined.map(|time| time.unwrap_or_else(|_| bail!("a thread has panicked")));
+        times.collect()
+    })
+}
+
+fn start_one(bed: &Bed, side: Side, number: u32, release: Release) -> Result<f64> {
+    let name = side.guest(number);
+    let start = Instant::now();
+    bed.create(&name)?;
+    bed.wait_for_guest(&name)?;
+    let guest = bed.guest(&name)?;
+    let booted = start.elapsed().as_secs_f64();
+    guest.insmod("xenballoon", &["auto_return=1"])?;
+    let told = begin(&guest, side, release)?;
+    let time = start.elapsed().as_secs_f64();
+    println!("{name}: {booted:.1} s, service {time:.1} s ({told})");
+    if side == Side::Area {
+        println!("  {name}'s module: {}", figures(&guest, &MEMBER)?);
+    }
+    Ok(time)
+}
+
 /// dom0 makes the area. The disk is its to write to as soon as no guest has it.
-fn share(dom0: &Dom0<'_>, options: &Options, release: &dyn Fn(u32) -> Release) -> Result<()> {
+fn share(dom0: &Dom0<'_>, options: &Options, release: Releases<'_>) -> Result<()> {
     dom0.machine.insmod("pageshare", &[])?;
     let mapped = (options.data_mib + 64) * options.guests;
     places::shell(
@@ -200,7 +235,7 @@ fn begin(guest: &Machine<'_>, side: Side, release: Release) -> Result<String> {
         ),
     )?;
     guest.spawn(&["chroot", ROOT, "python3", "/service.py"], OUTPUT)?;
-    wait_until_ready(guest, OUTPUT)
+    wait_until_ready(guest)
 }
 
 /// Figures of the module's, in a line.
@@ -212,11 +247,11 @@ fn figures(machine: &Machine<'_>, names: &[&str]) -> Result<String> {
     Ok(each.collect::<Result<Vec<_>>>()?.join(", "))
 }
 
-/// Waits until a program has said that it is ready; answers what it has said besides.
-fn wait_until_ready(guest: &Machine<'_>, output: &str) -> Result<String> {
+/// Waits until the service has said that it is ready; answers what it has said besides.
+fn wait_until_ready(guest: &Machine<'_>) -> Result<String> {
     let start = Instant::now();
     loop {
-        let told = guest.read(output)?;
+        let told = guest.read(OUTPUT)?;
         if let Some((before, _)) = told.split_once("ready") {
             return Ok(before.lines().collect::<Vec<_>>().join(", "));
         }
@@ -226,11 +261,11 @@ fn wait_until_ready(guest: &Machine<'_>, output: &str) -> Result<String> {
     }
 }
 
-/// Has guests give back anew what they do not use, so that all keep as much free, and waits until they have kept
-/// their sizes for a while.
-fn come_to_rest(bed: &Bed, names: &[String]) -> Result<()> {
+/// Has guests, but for those that were at rest once, give back anew what they do not use, so that all keep as much
+/// free; and waits until they have kept their sizes for a while.
+fn come_to_rest(bed: &Bed, names: &[String], rested: usize) -> Result<()> {
     for on in ["0", "1"] {
-        for name in names {
+        for name in &names[rested..] {
             bed.guest(name)?
                 .write(&format!("{SYSFS}/auto_return"), on)?;
         }
@@ -254,7 +289,16 @@ fn come_to_rest(bed: &Bed, names: &[String]) -> Result<()> {
 }
 
 /// Says where the memory is.
-fn tell(bed: &Bed, names: &[String], before: (u64, u64), now: (u64, u64)) -> Result<()> {
+fn tell(
+    bed: &Bed,
+    side: Side,
+    names: &[String],
+    before: (u64, u64),
+    now: (u64, u64),
+) -> Result<()> {
+    if side == Side::Area {
+        println!("dom0's module: {}", figures(&bed.dom0(), &OWNER)?);
+    }
     let mut guests = 0;
     for name in names {
         guests += bed.xen_memory_kib(name)? << 10;
@@ -294,13 +338,23 @@ fn tell(bed: &Bed, names: &[String], before: (u64, u64), now: (u64, u64)) -> Res
 /// What a process that lives for a second has of files that nobody has read before
 /// (`tests/xen/client/touched.c`): the area's pages, by all that are not executed.
 fn first_touch(guest: &Machine<'_>) -> Result<Metric> {
-    let output = "/tmp/brief";
-    let pid = guest.spawn(&["chroot", ROOT, "python3", "/brief.py"], output)?;
-    wait_until_ready(guest, output)?;
-    let told = places::shell(guest, &format!("touched {pid}"))?;
+    let line = format!("cp /bin/touched /tmp/; chroot {ROOT} python3 /brief.py");
+    let told = places::shell(guest, &line)?;
     println!("a process of a second has {}", told.trim());
     let count = |name| places::number_after(&told, name);
     let (area, cached) = (count("area's:")?, count("cached:")?);
     let share = area as f64 / (area + cached) as f64;
     Ok(Metric::alone("first-touch", "share", TOUCHED, vec![share]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_end_where_metrics_are_taken() {
+        assert_eq!(groups(1), [1..=1]);
+        assert_eq!(groups(3), [1..=1, 2..=2, 3..=3]);
+        assert_eq!(groups(8), [1..=1, 2..=2, 3..=4, 5..=8]);
+    }
 }

@@ -113,11 +113,13 @@ fn file(path: &Path, metadata: &Metadata) -> Result<File> {
     })
 }
 
-/// The extended attributes that may be read; some file systems have none.
+/// The extended attributes that may be read; some file systems, or images of them, have none.
 fn xattrs(path: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     let names = match xattr::list(path) {
         Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(BTreeMap::new()),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::OPNOTSUPP) => {
+            return Ok(BTreeMap::new());
+        }
         Err(error) => return Err(error.into()),
     };
     let mut found = BTreeMap::new();

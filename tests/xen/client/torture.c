@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MOST = 1 << 18, FILES = 4096, ROUND = 64 };
+enum { PAGE = 4096, MOST = 1 << 18, ROUND = 64 };
 
 /* The same file of both trees, opened. */
 struct pair {
@@ -35,7 +35,7 @@ struct pair {
 };
 
 static const char *trees[2];
-static char *names[FILES];
+static char **names;
 static size_t count, root_length;
 static uint64_t state;
 static uint8_t known[MOST + PAGE], seen[MOST + PAGE];
@@ -65,10 +65,12 @@ static int remember(const char *at, const struct stat *facts, int kind,
 		    struct FTW *where)
 {
 	(void)facts, (void)kind, (void)where;
-	if (count == FILES)
-		return 0;
-	names[count] = strdup(at + root_length);
-	return !names[count++];
+	/* Room is made when a power of two is reached. */
+	if (!(count & (count - 1)))
+		names = realloc(names, (count ? 2 * count : 1) * sizeof(*names));
+	if (names)
+		names[count] = strdup(at + root_length);
+	return !names || !names[count++];
 }
 
 /* pread() anywhere, also beyond the end. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What PID 1 owes its machine: file systems, modules, orphans, and an end.
 
+use crate::early;
 use anyhow::{Context, Result};
 use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, finit_module, reboot};
@@ -12,7 +13,8 @@ use std::process::Command;
 /// Modules to load at start: a file of paths, in order.
 const LOAD_LIST: &str = "/modules/load";
 
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/xen-4.20/bin";
+/// Where programs are.
+pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/xen-4.20/bin";
 
 /// Mounts one file system; an error names it.
 pub fn mount_at(source: &str, target: &str, kind: &str) -> Result<()> {
@@ -49,7 +51,11 @@ pub fn prepare_guest() -> Result<()> {
     }
     // Only an oops or a panic, which raise the level again, may write between the frames.
     fs::write("/proc/sys/kernel/printk", "1 4 1 7")?;
-    load_modules()
+    load_modules()?;
+    if value_of("boot").as_deref() == Some("pageshare") {
+        early::switch_to_shared()?;
+    }
+    Ok(())
 }
 
 /// Loads the modules the ramdisk lists.

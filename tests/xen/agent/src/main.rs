@@ -32,6 +32,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             init::last_words(&format!("agent: {error:#}"));
+            if std::process::id() == 1 {
+                // The kernel would panic instead.
+                let _ = init::power_off();
+            }
             ExitCode::FAILURE
         }
     }

@@ -45,7 +45,8 @@ pub fn plain(guest: Guest, name: &str) -> Result<Guest> {
     Ok(guest.file(program, &format!("bin/{name}")))
 }
 
-fn compile(bits: &str, device: &str, headers: &str, program: &Path) -> Result<()> {
+/// Compiles a program: `tests/xen/client/<device>.c`.
+pub fn compile(bits: &str, device: &str, headers: &str, program: &Path) -> Result<()> {
     let mut arguments: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"]
         .map(String::from)
         .into();

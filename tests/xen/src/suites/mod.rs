@@ -6,6 +6,7 @@ mod host;
 mod kunit;
 mod next;
 mod pageshare;
+mod roots;
 mod vsock;
 mod xensock;
 
@@ -76,6 +77,15 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             suites.push((pass.name, Box::new(run)));
         }
     }
+    // They take long, and trees of Debian's must be made.
+    let rooted: Vec<&str> = roots::NAMES
+        .into_iter()
+        .filter(|name| !filter.is_empty() && is_wanted(name, filter))
+        .collect();
+    if !rooted.is_empty() {
+        let run = move |suite: &Suite| roots::run(suite, &rooted, accel);
+        suites.push(("pageshare-root", Box::new(run)));
+    }
     if suites.is_empty() {
         let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
         let names = scenarios::all().map(|scenario| scenario.name);
@@ -83,7 +93,8 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             .into_iter()
             .map(|scenario| scenario.name);
         let shared = scenarios::pageshare::SCENARIOS.iter().map(|one| one.name);
-        let names: Vec<&str> = names.chain(alone).chain(sockets).chain(shared).collect();
+        let names = names.chain(alone).chain(sockets).chain(shared);
+        let names: Vec<&str> = names.chain(roots::NAMES).collect();
         bail!(
             "no test's name begins with {filter:?}; there are host, next, kunit, endurance, kasan, checked, pageshare-endurance, vsock, {}",
             names.join(", ")

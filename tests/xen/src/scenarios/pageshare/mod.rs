@@ -7,6 +7,7 @@ mod files;
 pub mod images;
 mod refusals;
 mod returns;
+pub mod root;
 mod sight;
 pub mod torture;
 mod trees;

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Whole trees of Debian's: as the root of a guest, and out of images of file systems.
+
+use super::torture::SEED;
+use super::{End, LIMIT, MOUNT};
+use anyhow::{Context, Result, ensure};
+use bed::{Bed, Program};
+use std::time::Duration;
+
+/// The area, and its tree that is a root.
+pub const AREA: &str = "roots";
+pub const TREE: &str = "trixie";
+/// dom0's disk with the trees and what belongs to them, to be found there by guests as well.
+pub const TOOLS: &str = "/tools";
+/// A part of the tree, of which there are images: their names, and what file systems they are.
+pub const PART: &str = "usr/lib/python3.13";
+pub const IMAGES: [&str; 2] = ["squashfs", "erofs"];
+
+const STATE: &str = "/tools/state";
+/// Where a root's tree is mounted below its overlay.
+const BELOW: &str = "/run/pageshare/tree";
+const TORTURE: Duration = Duration::from_secs(20);
+const PROCESSES: u32 = 3;
+/// For programs that read everything.
+const LONG: Duration = Duration::from_secs(400);
+
+/// dom0 makes an area, with the tree.
+pub fn share(bed: &Bed) -> Result<()> {
+    let dom0 = owner(bed);
+    dom0.machine.insmod("pageshare", &[])?;
+    add(
+        &dom0,
+        &format!(
+            "pageshare create --size 512 --mapped 512 {AREA}
+             pageshare allow {AREA} 'allow *'
+             $add {AREA}/{TREE} {TOOLS}/{TREE}"
+        ),
+    )
+}
+
+/// And the images, each as it is and with the files in it.
+pub fn share_images(bed: &Bed) -> Result<()> {
+    let lines = IMAGES.map(|kind| {
+        format!(
+            "mkdir -p /mnt/{kind}; mount -t {kind} -o ro,loop {TOOLS}/images/{kind} /mnt/{kind}
+             $add {AREA}/{kind}-image {TOOLS}/images/{kind}
+             $add {AREA}/{kind}-files /mnt/{kind}"
+        )
+    });
+    add(&owner(bed), &lines.join("\n"))
+}
+
+/// Runs lines in which `$add` adds a tree, while dom0 may write to its disk.
+fn add(dom0: &End<'_>, lines: &str) -> Result<()> {
+    let lines = format!(
+        "PATH=$PATH:/bed
+         mount -o remount,rw {TOOLS}
+         add='pageshare add --state {STATE}'
+         {lines}
+         sync; mount -o remount,ro {TOOLS}"
+    );
+    long(dom0, &lines).map(drop)
+}
+
+fn owner(bed: &Bed) -> End<'_> {
+    End {
+        machine: bed.dom0(),
+    }
+}
+
+/// A guest runs from the tree: its programs are what they were, and it can install another.
+pub fn root(bed: &Bed, name: &str) -> Result<()> {
+    bed.create(name)?;
+    bed.wait_for_guest(name)?;
+    let guest = End {
+        machine: bed.guest(name)?,
+    };
+    let mounts = guest.machine.read("/proc/mounts")?;
+    for line in [
+        "overlay / overlay",
+        &format!("{AREA}/{TREE} {BELOW} pageshare ro"),
+    ] {
+        ensure!(mounts.contains(line), "{line:?} is not in {mounts}");
+    }
+    programs(&guest)?;
+    torture(bed, &guest, TREE, BELOW)?;
+    long(
+        &guest,
+        "cd /; cat var/lib/dpkg/info/*.md5sums | md5sum --quiet --ignore-missing -c -",
+    )?;
+    bed.destroy(name)
+}
+
+/// Programs of different kinds, and one that changes the root.
+fn programs(guest: &End<'_>) -> Result<()> {
+    let told = long(
+        guest,
+        "export LC_ALL=de_DE.UTF-8
+         python3 -c 'import icu, sqlite3, ssl, xml.dom.minidom
+print(icu.Locale(\"de\").getDisplayCountry(icu.Locale(\"de\")), 6 * 7)'
+         perl -e 'print \"perl \", 6 * 7, \"\\n\"'
+         find / -xdev -type f | sort | tail -n 1 > /dev/null
+         mkdir -p /tmp/made/DEBIAN /tmp/made/usr/bin
+         printf 'Package: made\\nVersion: 1\\nArchitecture: all\\nMaintainer: me <me@example.org>\\nDescription: made\\n' \
+             > /tmp/made/DEBIAN/control
+         printf '#!/bin/sh\\necho installed\\n' > /tmp/made/usr/bin/made
+         chmod 755 /tmp/made/usr/bin/made
+         dpkg-deb --build --root-owner-group /tmp/made /tmp/made.deb > /dev/null
+         dpkg --install /tmp/made.deb > /dev/null
+         made; dpkg --verify made
+         rm /usr/bin/mksquashfs; ! test -e /usr/bin/mksquashfs",
+    )?;
+    for word in ["42", "perl 42", "installed"] {
+        ensure!(told.lines().any(|line| line.ends_with(word)), "{told}");
+    }
+    Ok(())
+}
+
+/// Reads a tree in all ways at once, and compares it with the original on a disk, while its owner wants it back
+/// again and again.
+fn torture(bed: &Bed, guest: &End<'_>, original: &str, copy: &str) -> Result<()> {
+    let (output, stop, seconds) = ("/tmp/torture", "/tmp/stop", TORTURE.as_secs());
+    let line = format!(
+        "rm -f {stop}; (sleep {seconds}; : > {stop}) &
+         if {TOOLS}/bin/torture {TOOLS}/{original} {copy} {PROCESSES} {SEED} {stop}
+         then echo done; else echo failed; fi"
+    );
+    guest.machine.spawn(&["sh", "-c", &line], output)?;
+    let owner = owner(bed);
+    let start = std::time::Instant::now();
+    loop {
+        owner.shell(&format!("pageshare withdraw {AREA}"))?;
+        guest.shell("echo 3 > /proc/sys/vm/drop_caches")?;
+        let told = guest.machine.read(output)?;
+        ensure!(!told.contains("failed"), "{told}");
+        if told.contains("done") {
+            let times = told.lines().find_map(|line| line.parse::<u64>().ok());
+            ensure!(times.is_some_and(|times| times >= 100), "{told}");
+            return Ok(());
+        }
+        ensure!(start.elapsed() < LONG, "{told}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// A guest whose tree has another digest than it was told does not start.
+pub fn refused(bed: &Bed, name: &str) -> Result<()> {
+    bed.create(name)?;
+    let Err(error) = bed.wait_for_guest(name) else {
+        anyhow::bail!("{name} has started");
+    };
+    let told = format!("{error:#}");
+    ensure!(told.contains("as the root"), "{told}");
+    Ok(())
+}
+
+/// Images of compressed file systems are disks, and the files in them can be shared.
+pub fn images(bed: &Bed, name: &str) -> Result<()> {
+    let guest = End::new(bed, name)?;
+    for kind in IMAGES {
+        let disk = guest.shell(&format!("pageshare attach --owner 0 {AREA}/{kind}-image"))?;
+        let disk = disk.trim();
+        guest.shell(&format!("mount -t {kind} -o ro {disk} {MOUNT}"))?;
+        torture(bed, &guest, &format!("{TREE}/{PART}"), MOUNT)
+            .with_context(|| format!("{kind} as a disk"))?;
+        guest.shell(&format!("umount {MOUNT}; pageshare detach {disk}"))?;
+        guest.shell(&format!(
+            "mount -t pageshare -o owner=0 {AREA}/{kind}-files {MOUNT}"
+        ))?;
+        torture(bed, &guest, &format!("{TREE}/{PART}"), MOUNT)
+            .with_context(|| format!("files out of {kind}"))?;
+        guest.shell(&format!("umount {MOUNT}"))?;
+    }
+    guest.machine.rmmod("pageshare")
+}
+
+/// Runs a line that may take long in a guest's shell; answers what it prints.
+fn long(end: &End<'_>, line: &str) -> Result<String> {
+    let program = Program::new(&["sh", "-ec", line]).limit(LONG.max(LIMIT));
+    Ok(end.machine.exec(&program)?.ok()?.stdout)
+}
