@@ -21,9 +21,9 @@ pub const SEED: &str = "20261122";
 /// Where it is mounted beside, again and again.
 const BESIDE: &str = "/tmp/beside";
 /// Operations that a run has to come to, for each time that content is taken back.
-const LEAST: u64 = 10;
+const LEAST: u64 = 5;
 /// For each time that content is taken back, or mounted.
-const CYCLE_LIMIT: Duration = Duration::from_millis(600);
+const CYCLE_LIMIT: Duration = Duration::from_secs(8);
 const REST_LIMIT: Duration = Duration::from_secs(120);
 
 /// The tree, packed.
