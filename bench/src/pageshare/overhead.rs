@@ -3,7 +3,7 @@
 //! domain has.
 //!
 //! The guest's is everything, from before the module is loaded until the whole file is mapped and nobody uses it:
-//! the module, the room for `pages` slots, the kernel's descriptions of the pages (`struct page`), inodes. Xen's
+//! the module, the account of what is mapped where, the kernel's tables for it, inodes. Xen's
 //! is what it has taken for grants and for mappings: neither dom0 nor the guest changes its size meanwhile. Xen
 //! never gives it back, so this comes before anything else is mapped.
 

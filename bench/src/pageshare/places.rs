@@ -39,10 +39,22 @@ pub fn shell(machine: &Machine<'_>, line: &str) -> Result<String> {
     Ok(output.ok()?.stdout)
 }
 
-/// Memory that nobody uses in a machine, in KiB, once what could be read again is dropped.
+/// Memory that nobody uses in a machine, in KiB, once what could be read again is dropped. `MemFree` is without
+/// the pages that processors keep for themselves, which are many or few.
 pub fn free_kb(machine: &Machine<'_>) -> Result<u64> {
-    shell(machine, "sync; echo 3 > /proc/sys/vm/drop_caches")?;
-    number_after(&machine.read("/proc/meminfo")?, "MemFree:")
+    shell(machine, "sync; echo 3 > /proc/sys/vm/drop_caches; sleep 1")?;
+    let zones = machine.read("/proc/zoneinfo")?;
+    Ok(pages_in(&zones) * 4)
+}
+
+/// The pages in `/proc/zoneinfo` that nobody uses: `pages free N` of each zone, `count: N` of each processor there.
+fn pages_in(zones: &str) -> u64 {
+    let words: Vec<&str> = zones.split_whitespace().collect();
+    let counts = words.windows(3).filter_map(|words| match words {
+        ["pages", "free", number] | [_, "count:", number] => number.parse::<u64>().ok(),
+        _ => None,
+    });
+    counts.sum()
 }
 
 /// The number behind a word in a text, in the last line that has it.
@@ -136,5 +148,12 @@ mod tests {
         assert_eq!(number_after(text, "Dom heap:").unwrap(), 7);
         assert_eq!(number_after("MemFree:    5 kB\n", "MemFree:").unwrap(), 5);
         assert!(number_after(text, "DMA heap:").is_err());
+    }
+
+    #[test]
+    fn pages_that_nobody_uses() {
+        let zone = "Node 0, zone DMA32\n  per-node stats\n      nr_free_cma 9\n  pages free     70\n        boost 0\n\
+            nr_free_pages 70\n  pagesets\n    cpu: 0\n              count:    5\n              high:     30\n";
+        assert_eq!(pages_in(&zone.repeat(2)), 150);
     }
 }

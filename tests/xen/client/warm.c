@@ -2,9 +2,10 @@
 /*
  * warm read SIZE ROUNDS FILE..., warm fault private|shared ROUNDS FILE...: goes
  * through each of the files in turn, ROUNDS times: reads it in pieces of SIZE bytes,
- * or maps it, touches each page, and unmaps it. A first round warms up. The others
- * are between two marks each (tests/xen/emulator/instructions.c). Prints how many
- * pieces or pages there are in each file.
+ * or maps it, touches each page, and unmaps it. A first round warms up. In the others
+ * each part is between two marks (tests/xen/emulator/instructions.c): parts are so
+ * short that the clock seldom ticks in one. Prints how many pieces or pages there are
+ * in each file, and how many parts.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -22,22 +23,57 @@
 
 static char buffer[PIECE_MAX];
 
+/* Bytes that are read, and pages that are touched, in a part. */
+#define READ_PART (1 << 16)
+#define TOUCH_PART 64
+
+static int marking;
+static size_t parts;
+
+static void begin(void)
+{
+	if (marking)
+		MARK(1);
+}
+
+static void end(void)
+{
+	if (marking)
+		MARK(2);
+	parts++;
+}
+
 static void read_all(int file, const char *name, size_t size, size_t pieces)
 {
-	for (size_t i = 0; i < pieces; i++)
-		if (pread(file, buffer, size, i * size) != (ssize_t)size)
-			err(1, "%s: read", name);
+	size_t each = size < READ_PART ? READ_PART / size : 1;
+
+	for (size_t first = 0; first < pieces; first += each) {
+		begin();
+		for (size_t i = first; i < first + each && i < pieces; i++)
+			if (pread(file, buffer, size, i * size) != (ssize_t)size)
+				err(1, "%s: read", name);
+		end();
+	}
 }
 
 static void touch_all(int file, const char *name, int flags, size_t pages)
 {
-	volatile char *bytes = mmap(NULL, pages * PAGE, PROT_READ, flags, file, 0);
+	volatile char *bytes;
 
+	begin();
+	bytes = mmap(NULL, pages * PAGE, PROT_READ, flags, file, 0);
+	end();
 	if (bytes == MAP_FAILED)
 		err(1, "%s: mmap", name);
-	for (size_t i = 0; i < pages; i++)
-		(void)bytes[i * PAGE];
+	for (size_t first = 0; first < pages; first += TOUCH_PART) {
+		begin();
+		for (size_t i = first; i < first + TOUCH_PART && i < pages; i++)
+			(void)bytes[i * PAGE];
+		end();
+	}
+	begin();
 	munmap((void *)bytes, pages * PAGE);
+	end();
 }
 
 int main(int argc, char **argv)
@@ -67,17 +103,16 @@ int main(int argc, char **argv)
 	}
 	/* Or the first write to a page of the buffer is counted. */
 	memset(buffer, 1, sizeof(buffer));
-	for (size_t round = 0; round <= rounds; round++)
+	for (size_t round = 0; round <= rounds; round++) {
+		marking = round > 0;
 		for (int i = 4; i < argc; i++) {
-			if (round)
-				MARK(1);
+			parts = 0;
 			if (reads)
 				read_all(files[i - 4], argv[i], size, count);
 			else
 				touch_all(files[i - 4], argv[i], flags, count);
-			if (round)
-				MARK(2);
 		}
-	printf("%zu\n", count);
+	}
+	printf("%zu %zu\n", count, parts);
 	return 0;
 }
