@@ -56,8 +56,12 @@ mod link;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;
 mod member;
+#[path = "../rust/linux/once.rs"]
+pub mod once;
 mod owner;
 mod settings;
+#[path = "../rust/linux/space.rs"]
+pub mod space;
 mod surface;
 #[path = "../rust/xen/share_trace.rs"]
 pub mod trace;

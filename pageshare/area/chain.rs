@@ -4,17 +4,34 @@
 
 use core::ops::DerefMut;
 
-/// No entry.
-const NONE: u32 = u32::MAX;
+/// A bit of [`Links::next`]: the entry is used.
+const USED: u32 = 1 << 31;
+
+/// So many entries there can be.
+const MOST: usize = (USED - 1) as usize;
 
 /// Where an entry is among the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Links {
-    /// The next one in the same chain, or the next free one; plus one, so that zero is none.
+    /// The next one in the same chain, or the next free one; plus one, so that zero is none. With
+    /// [`USED`].
     next: u32,
     /// The first one in the chain that begins here; plus one.
     head: u32,
-    used: bool,
+}
+
+impl Links {
+    const fn is_used(self) -> bool {
+        self.next & USED != 0
+    }
+
+    const fn next(self) -> u32 {
+        self.next & !USED
+    }
+
+    fn set_next(&mut self, next: u32) {
+        self.next = self.next & USED | next;
+    }
 }
 
 /// An entry.
@@ -54,24 +71,67 @@ where
 {
     /// Returns a table without entries. `seed` is what nobody can guess who chooses keys.
     pub(super) fn new(mut entries: S, seed: u64) -> Self {
-        let count = entries.len().min(NONE as usize) as u32;
-
-        for (entry, next) in entries.iter_mut().zip(1..=count) {
-            *entry = T::default();
-            entry.links_mut().next = if next == count { 0 } else { next + 1 };
-        }
-        // INVARIANT: All are in the chain of the free ones.
-        Self {
+        entries.fill(T::default());
+        let mut this = Self {
             entries,
-            free: u32::from(count > 0),
+            free: 0,
             used: 0,
             seed,
+        };
+        this.link();
+        this
+    }
+
+    /// Puts all entries, with their indexes, into memory that has room for more. Returns the memory
+    /// where they were; or that which was handed in, if it has no more room.
+    pub(super) fn grow(&mut self, mut entries: S) -> S {
+        if entries.len() <= self.entries.len() {
+            return entries;
+        }
+        entries.fill(T::default());
+        for (to, from) in entries.iter_mut().zip(self.entries.iter()) {
+            *to = *from;
+        }
+        let old = core::mem::replace(&mut self.entries, entries);
+        self.link();
+        old
+    }
+
+    /// Makes the chains.
+    fn link(&mut self) {
+        self.free = 0;
+        for entry in self.entries.iter_mut() {
+            let links = entry.links_mut();
+            links.head = 0;
+            links.set_next(0);
+        }
+        // INVARIANT: Each is put into the chain that it belongs to, the first free one at the front.
+        for index in (0..self.count()).rev() {
+            let Some(entry) = self.any(index) else {
+                continue;
+            };
+            if entry.links().is_used() {
+                let bucket = self.bucket(entry.key());
+                let head = self.any(bucket).map_or(0, |entry| entry.links().head);
+                if let Some(links) = self.links_mut(index) {
+                    links.set_next(head);
+                }
+                if let Some(links) = self.links_mut(bucket) {
+                    links.head = index + 1;
+                }
+            } else {
+                let free = self.free;
+                if let Some(links) = self.links_mut(index) {
+                    links.set_next(free);
+                }
+                self.free = index + 1;
+            }
         }
     }
 
     /// Returns how many entries there can be.
     pub(super) fn count(&self) -> u32 {
-        self.entries.len().min(NONE as usize) as u32
+        self.entries.len().min(MOST) as u32
     }
 
     /// Returns how many there are.
@@ -81,13 +141,13 @@ where
 
     /// Returns the entry with that index, if it is used.
     pub(super) fn get(&self, index: u32) -> Option<&T> {
-        self.any(index).filter(|entry| entry.links().used)
+        self.any(index).filter(|entry| entry.links().is_used())
     }
 
     /// Returns the entry with that index, if it is used. Its key is not to be changed.
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         let entry = self.entries.get_mut(index as usize);
-        entry.filter(|entry| entry.links().used)
+        entry.filter(|entry| entry.links().is_used())
     }
 
     /// Returns the index of the entry with that key.
@@ -99,7 +159,7 @@ where
             if entry.key() == key {
                 return Some(at);
             }
-            at = entry.links().next.checked_sub(1)?;
+            at = entry.links().next().checked_sub(1)?;
         }
     }
 
@@ -113,12 +173,11 @@ where
         let place = self.entries.get_mut(taken as usize)?;
         *place = entry;
         *place.links_mut() = Links {
-            next,
+            next: next | USED,
             head: vacant.head,
-            used: true,
         };
         // INVARIANT: It goes from one chain to the other.
-        self.free = vacant.next;
+        self.free = vacant.next();
         self.links_mut(bucket)?.head = taken + 1;
         self.used += 1;
         Some(taken)
@@ -128,17 +187,13 @@ where
     pub(super) fn remove(&mut self, index: u32) -> Option<T> {
         let entry = *self.get(index)?;
 
-        self.skip(self.bucket(entry.key()), index, entry.links().next);
+        self.skip(self.bucket(entry.key()), index, entry.links().next());
         let free = self.free;
         let place = self.entries.get_mut(index as usize)?;
         let head = place.links().head;
         *place = T::default();
         // INVARIANT: It goes from one chain to the other.
-        *place.links_mut() = Links {
-            next: free,
-            head,
-            used: false,
-        };
+        *place.links_mut() = Links { next: free, head };
         self.free = index + 1;
         self.used = self.used.saturating_sub(1);
         Some(entry)
@@ -156,11 +211,11 @@ where
         }
         let mut at = first.head;
         while let Some(links) = at.checked_sub(1).and_then(|at| self.links_mut(at)) {
-            if links.next == target {
-                links.next = behind;
+            if links.next() == target {
+                links.set_next(behind);
                 return;
             }
-            at = links.next;
+            at = links.next();
         }
     }
 

@@ -58,6 +58,11 @@ pub(super) fn error(reason: Reason) -> Error {
     }
 }
 
+/// What stands for the tree that is kept at a place.
+fn index(at: usize) -> Result<u8> {
+    u8::try_from(at).map_err(|_| Failure::Quota.into())
+}
+
 impl Owner {
     /// Waits until something changes; the worker looks after the owner meanwhile.
     pub(super) fn wait(&self, state: &mut Guard<'_, State, MutexBackend>) {
@@ -168,18 +173,22 @@ impl Owner {
     ///
     /// `ENOENT` if there is no such area or tree, or we may not attach; `EDQUOT` if there are too
     /// many; `ENOTCONN` if the owner does not answer; `ENOMEM`, `ENOSPC`, what xenstored says.
-    pub(super) fn attach(&self, area: Label, tree: Label) -> Result<(u32, Attached)> {
+    pub(super) fn attach(&self, area: Label, tree: Label) -> Result<(u8, Attached)> {
         let _scope = NoIo::begin();
         let attached = self.ask(|request| Message::Attach {
             request,
             area,
             tree,
         })?;
-        let (local, spare) = self.state.lock().add(&attached)?;
+        let added = self.state.lock().add(&attached);
+        let spare = match added {
+            Ok((_, spare)) => spare,
+            Err(_) => Some(attached.tree),
+        };
         if let Some(tree) = spare {
             self.send(&Message::Detach { tree });
         }
-        Ok((local, attached))
+        added.map(|(local, _)| (local, attached))
     }
 
     /// Returns the number that the owner has for a tree, which is attached again if need be.
@@ -189,7 +198,7 @@ impl Owner {
     /// # Errors
     ///
     /// `ESTALE` if the owner has it no more; else as for [`Owner::attach`].
-    pub(super) fn remote(&self, local: u32) -> Result<u32> {
+    pub(super) fn remote(&self, local: u8) -> Result<u32> {
         let mut state = self.state.lock();
         let (area, digest) = loop {
             let tree = state.tree(local)?;
@@ -228,13 +237,13 @@ impl Owner {
     /// A mount of a tree is gone.
     ///
     /// Context: process context, sleeps; nobody reads it by this mount.
-    pub(super) fn detach(&self, local: u32) {
+    pub(super) fn detach(&self, local: u8) {
         let _scope = NoIo::begin();
         let mut closing = KVec::new();
         {
             let mut state = self.state.lock();
             let State { cache, trees, .. } = &mut *state;
-            let Some(Some(tree)) = trees.get_mut(local as usize) else {
+            let Some(Some(tree)) = trees.get_mut(usize::from(local)) else {
                 return;
             };
             tree.users -= 1;
@@ -246,7 +255,7 @@ impl Owner {
         self.unmap(&closing);
         let remote = {
             let mut state = self.state.lock();
-            let place = state.trees.get_mut(local as usize);
+            let place = state.trees.get_mut(usize::from(local));
             // Somebody may have mounted it again meanwhile.
             let unused = place.and_then(|place| place.take_if(|tree| tree.users == 0));
             unused.and_then(|tree| tree.remote)
@@ -259,14 +268,17 @@ impl Owner {
 
 impl State {
     /// Returns a tree that is mounted.
-    fn tree(&mut self, local: u32) -> Result<&mut Local> {
-        let tree = self.trees.get_mut(local as usize).and_then(Option::as_mut);
+    fn tree(&mut self, local: u8) -> Result<&mut Local> {
+        let tree = self
+            .trees
+            .get_mut(usize::from(local))
+            .and_then(Option::as_mut);
         tree.ok_or(Failure::Stale.into())
     }
 
     /// Takes note of a tree that is attached. Returns what stands for it, and which number of the
     /// owner's is not needed, if it was attached before.
-    fn add(&mut self, attached: &Attached) -> Result<(u32, Option<u32>)> {
+    fn add(&mut self, attached: &Attached) -> Result<(u8, Option<u32>)> {
         let same = |tree: &Option<Local>| {
             let same =
                 |tree: &Local| tree.digest == attached.digest && tree.area == attached.area.0;
@@ -277,7 +289,7 @@ impl State {
                 tree.users += 1;
                 let spare = tree.remote.is_some().then_some(attached.tree);
                 tree.remote.get_or_insert(attached.tree);
-                return Ok((at as u32, spare));
+                return Ok((index(at)?, spare));
             }
         }
         let local = Some(Local {
@@ -287,18 +299,14 @@ impl State {
             users: 1,
             attaching: false,
         });
-        match self.trees.iter().position(Option::is_none) {
-            Some(at) => {
-                if let Some(place) = self.trees.get_mut(at) {
-                    *place = local;
-                }
-                Ok((at as u32, None))
-            }
-            None => {
-                self.trees.push(local, GFP_KERNEL)?;
-                Ok((self.trees.len() as u32 - 1, None))
-            }
+        let free = self.trees.iter().position(Option::is_none);
+        let at = free.unwrap_or(self.trees.len());
+        let number = index(at)?;
+        match self.trees.get_mut(at) {
+            Some(place) => *place = local,
+            None => self.trees.push(local, GFP_KERNEL)?,
         }
+        Ok((number, None))
     }
 
     /// The owner has answered an attachment.

@@ -24,7 +24,12 @@ use crate::{
     },
     digest::sha256,
     failure::Failure,
-    linux::work::Worker, //
+    linux::work::Worker,
+    vfs::Locked,
+    window::{
+        Place,
+        Shown, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -44,13 +49,13 @@ const WAY_MAX: usize = LEVELS_MAX + 1;
 pub(super) struct Blocks {
     owner: Arc<Worker<Owner>>,
     /// What stands for the tree.
-    tree: u32,
+    tree: u8,
     digest: Digest,
     superblock: SetOnce<Superblock>,
 }
 
 impl Blocks {
-    pub(super) fn new(owner: Arc<Worker<Owner>>, tree: u32, digest: Digest) -> Self {
+    pub(super) fn new(owner: Arc<Worker<Owner>>, tree: u8, digest: Digest) -> Self {
         Self {
             owner,
             tree,
@@ -157,6 +162,26 @@ impl Blocks {
     #[inline]
     pub(super) fn glance(&self, block: u32) -> Option<Held<'_>> {
         self.owner.glance(self.key(block))
+    }
+
+    /// As [`Blocks::glance`], with those of up to `most` blocks in all that follow it and are mapped
+    /// behind it.
+    #[inline]
+    pub(super) fn glance_run(&self, block: u32, most: usize) -> Option<Held<'_>> {
+        self.owner.glance_run(self.key(block), most)
+    }
+
+    /// As [`Owner::shown`], for `count` blocks from `block` on.
+    #[inline]
+    pub(super) fn shown<'a>(
+        &'a self,
+        (block, count): (u32, u32),
+        place: impl Fn(u32) -> Place,
+        locked: &'a Locked,
+        each: impl FnMut(u32, Shown<'a>),
+    ) {
+        self.owner
+            .shown((self.key(block), count), place, locked, each);
     }
 
     /// Copies a block to `page`, and checks the copy: whatever the owner does meanwhile or later, it

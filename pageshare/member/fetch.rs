@@ -17,6 +17,7 @@ use crate::{
             Found,
             Key,
             Pressure,
+            Slot,
             Violation, //
         },
         format::{
@@ -31,12 +32,18 @@ use crate::{
     },
     failure::Failure,
     linux::noio::NoIo,
-    trace, //
+    trace,
+    vfs::{
+        Locked,
+        Pinned, //
+    },
+    window::{
+        Name,
+        Place,
+        Shown, //
+    }, //
 };
-use core::sync::atomic::{
-    AtomicU32,
-    Ordering::Relaxed, //
-};
+use core::sync::atomic::Ordering::Relaxed;
 use kernel::{
     pr_warn_once,
     prelude::*, //
@@ -68,6 +75,9 @@ impl Proof<'_> {
 
 /// An owner that wants a block back each time before it is read so often has none for us.
 const TRIES: u32 = 64;
+
+/// As many more slots there are than are needed, when there have to be more, or an eighth.
+const SPARE: u32 = 4 * BATCH;
 
 /// As many blocks are given back when the owner has no room for others.
 const ROOM: u32 = 8 * BATCH;
@@ -116,8 +126,9 @@ impl Batch {
 }
 
 /// What a block's mapping is called in the window.
-fn name(key: Key) -> u64 {
-    (u64::from(key.tree) << 32) | u64::from(key.block)
+#[inline]
+fn name(key: Key) -> Name {
+    Name::new(key.tree, key.block)
 }
 
 /// Puts `value` where there is room for it.
@@ -144,6 +155,7 @@ impl Owner {
         if self.window.has_left_over() {
             self.unmap_left_over();
         }
+        self.hints.allocate(key, 1);
         let mut state = self.state.lock();
         let Found::Ready(slot) = state.cache.find(key) else {
             return Ok(None);
@@ -153,30 +165,65 @@ impl Owner {
         Held::new(self, slot).map(Some)
     }
 
-    /// The place of the hint about a block. Blocks that follow each other have different ones.
-    #[inline]
-    fn hint(&self, key: Key) -> Option<&AtomicU32> {
-        let mixed = key.tree.wrapping_mul(0x9e37_79b1) ^ key.block;
-        let last = self.hints.len().wrapping_sub(1);
-        self.hints.get(mixed as usize & last)
-    }
-
     /// Looks for a block that is mapped where one with its hint was last, without a lock.
     #[inline]
     pub(super) fn glance(&self, key: Key) -> Option<Held<'_>> {
-        let slot = self.hint(key)?.load(Relaxed);
+        let slot = self.hints.get(key)?;
         let view = self.window.view_named(slot, name(key))?;
         self.glances.fetch_add(1, Relaxed);
         Some(Held::unpinned(self, slot, view))
+    }
+
+    /// As [`Owner::glance`], with those of up to `most` blocks in all that follow it and are mapped behind
+    /// it.
+    #[inline]
+    pub(super) fn glance_run(&self, key: Key, most: usize) -> Option<Held<'_>> {
+        let slot = self.hints.get(key)?;
+        let view = self.window.view_run(slot, name(key), most)?;
+        self.glances.fetch_add(view.pages() as u64, Relaxed);
+        Some(Held::unpinned(self, slot, view))
+    }
+
+    /// Calls `each` with those of `count` blocks from `first` on that programs may have mapped at the
+    /// places that `place` tells: with how far behind `first` some begin, and their frames. A page table
+    /// is locked.
+    #[inline]
+    pub(super) fn shown<'a>(
+        &'a self,
+        (first, count): (Key, u32),
+        place: impl Fn(u32) -> Place,
+        locked: &'a Locked,
+        mut each: impl FnMut(u32, Shown<'a>),
+    ) {
+        let mut ahead = 0;
+        let mut found = 0;
+        while ahead < count {
+            let key = Key {
+                tree: first.tree,
+                block: first.block.wrapping_add(ahead),
+            };
+            let places = (place(ahead), (count - ahead) as usize);
+            let shown = self
+                .hints
+                .get(key)
+                .and_then(|slot| self.window.shown((slot, name(key)), places, locked));
+            let Some(frames) = shown else {
+                ahead += 1;
+                continue;
+            };
+            let begin = ahead;
+            ahead += frames.count() as u32;
+            found += frames.count() as u64;
+            each(begin, frames);
+        }
+        self.glances.fetch_add(found, Relaxed);
     }
 
     /// Takes note of where a block is mapped, and checked. Under the lock of the state: nobody
     /// unmaps it meanwhile.
     fn remember(&self, key: Key, slot: u32) {
         self.window.set_name(slot, name(key));
-        if let Some(hint) = self.hint(key) {
-            hint.store(slot, Relaxed);
-        }
+        self.hints.set(key, slot);
     }
 
     /// Returns a block, which is asked for if it is not here, and with it up to `ahead` of those
@@ -221,6 +268,7 @@ impl Owner {
     /// Asks for a block and those behind it.
     fn fetch(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Outcome> {
         let mut batch = Batch::new()?;
+        self.hints.allocate(key, ahead + 1);
         let remote = self.remote(key.tree)?;
         let Some(ticket) = self.request(key, remote, ahead, &mut batch)? else {
             return Ok(Outcome::NotNow);
@@ -255,6 +303,7 @@ impl Owner {
         ahead: u32,
         batch: &mut Batch,
     ) -> Result<Option<Ticket>> {
+        self.make_slots(ahead + 1);
         let mut state = self.state.lock();
         let number = loop {
             match state.cache.request(key.tree) {
@@ -297,6 +346,26 @@ impl Owner {
             serial,
             blocks,
         }))
+    }
+
+    /// Sees to it that the cache has room for so many blocks more, as long as it may have more at all.
+    /// If there is no memory for that, others have to go.
+    fn make_slots(&self, more: u32) {
+        let (used, slots) = {
+            let state = self.state.lock();
+            (state.cache.used(), state.cache.slots())
+        };
+        let wanted = used.saturating_add(more);
+        let most = self.settings.pages();
+        if wanted <= slots || slots >= most {
+            return;
+        }
+        let wanted = wanted.saturating_add((used / 8).max(SPARE)).min(most);
+        let Ok(slots) = VVec::from_elem(Slot::default(), wanted as usize, GFP_KERNEL) else {
+            return;
+        };
+        let old = self.state.lock().cache.grow(slots);
+        drop(old);
     }
 
     /// Waits for the owner's grants, and learns which of them are to be mapped where. Returns whether
@@ -395,7 +464,7 @@ impl Owner {
     }
 
     /// Tells the owner of blocks that are not wanted after all.
-    fn give_back(&self, tree: u32, back: &RunList) {
+    fn give_back(&self, tree: u8, back: &RunList) {
         let mut releases = Releases::new();
         for block in back.runs().into_iter().flat_map(|runs| runs.blocks()) {
             releases.add(self, Key { tree, block });

@@ -33,10 +33,15 @@ use crate::{
     vfs::{
         Attributes,
         FileSystem,
+        Locked,
         Mount,
         Request,
         Seek,
         Statfs, //
+    },
+    window::{
+        Screen,
+        Shown, //
     },
     xen::domain::{
         self,
@@ -59,7 +64,18 @@ const SECTORS: u64 = 8;
 /// A tree that is mounted.
 pub(crate) struct Files {
     tree: Tree<Blocks>,
-    mount: Arc<Mount>,
+    screen: Screen,
+}
+
+/// Pages of a file whose blocks follow each other, too.
+pub(crate) struct Pages {
+    /// The number of the file.
+    file: u64,
+    /// Which page is the first.
+    index: u64,
+    /// Which block is the first.
+    block: u32,
+    count: u32,
 }
 
 /// What stands for a file, where the file system keeps inodes.
@@ -105,6 +121,8 @@ impl FileSystem for Files {
     type State = Worker<Driver>;
     type Node = Node;
     type Frame<'a> = Frame<'a>;
+    type Shown<'a> = Shown<'a>;
+    type Run = Pages;
 
     fn attach(driver: &Worker<Driver>, request: &Request<'_>) -> Result<Arc<Self>> {
         let source = request.source().and_then(Source::parse);
@@ -137,12 +155,12 @@ impl FileSystem for Files {
             }
         })?;
         let mount = Arc::pin_init(Mount::new(), GFP_KERNEL)?;
-        tree.blocks().owner().add_mount(mount.clone())?;
-        Ok(Arc::new(Self { tree, mount }, GFP_KERNEL)?)
+        let screen = tree.blocks().owner().add_screen(mount)?;
+        Ok(Arc::new(Self { tree, screen }, GFP_KERNEL)?)
     }
 
     fn mount(&self) -> &Mount {
-        &self.mount
+        self.screen.mount()
     }
 
     fn uuid(&self) -> [u8; 16] {
@@ -290,7 +308,7 @@ impl FileSystem for Files {
             if let (Some((block, left)), 0) = (stretch.block, stretch.offset) {
                 self.blocks().copy(block, left, page)?;
             }
-            Ok(true)
+            Ok(stretch.len)
         })
     }
 
@@ -304,37 +322,54 @@ impl FileSystem for Files {
             return Ok(None);
         };
         let held = self.blocks().hold_content(start, count - 1)?;
-        Ok(held.frame(&self.mount, (file.number.into(), index as usize)))
+        Ok(held.frame(&self.screen, (file.number.into(), index)))
+    }
+
+    fn run(&self, file: &Node, index: u64, indexes: Range<u64>) -> Result<Option<Pages>> {
+        let run = file.file.map(&self.tree, indexes.start)?;
+        let (at, run) = match run {
+            Some(run) if indexes.start.saturating_add(run.count()) > index => {
+                (indexes.start, Some(run))
+            }
+            // It is in another run: what goes before that has a fault of its own.
+            _ => (index, file.file.map(&self.tree, index)?),
+        };
+        let Some(Run::Data { start, count }) = run else {
+            return Ok(None);
+        };
+        let most = u32::try_from(indexes.end - at).unwrap_or(u32::MAX);
+        Ok(Some(Pages {
+            file: file.number.into(),
+            index: at,
+            block: start,
+            count: count.min(most),
+        }))
+    }
+
+    fn show(&self, run: &Pages) {
+        for (index, block) in (run.index..).zip(run.block..).take(run.count as usize) {
+            if let Some(held) = self.blocks().glance(block) {
+                held.show(&self.screen, (run.file, index));
+            }
+        }
     }
 
     fn frames_at_hand<'a>(
         &'a self,
-        file: &Node,
-        indexes: Range<u64>,
-        mut each: impl FnMut(u64, Frame<'a>),
+        run: &Pages,
+        locked: &'a Locked,
+        mut each: impl FnMut(u64, Shown<'a>),
     ) {
-        let mut at = indexes.start;
-        while at < indexes.end {
-            let Ok(Some(run)) = file.file.map(&self.tree, at) else {
-                return;
-            };
-            let end = indexes.end.min(at.saturating_add(run.count()));
-            if let Run::Data { start, .. } = run {
-                for (index, block) in (at..end).zip(start..) {
-                    let place = (file.number.into(), index as usize);
-                    let held = self.blocks().glance(block);
-                    if let Some(frame) = held.and_then(|held| held.frame(&self.mount, place)) {
-                        each(index, frame);
-                    }
-                }
-            }
-            at = end;
-        }
+        let place = |ahead| self.screen.place(run.file, run.index + u64::from(ahead));
+        self.blocks()
+            .shown((run.block, run.count), place, locked, |ahead, frames| {
+                each(run.index + u64::from(ahead), frames);
+            });
     }
 }
 
 impl Drop for Files {
     fn drop(&mut self) {
-        self.blocks().owner().remove_mount(&self.mount);
+        self.blocks().owner().remove_screen(&self.screen);
     }
 }

@@ -3,17 +3,12 @@
 //! A block that is mapped, and stays so while it is used.
 
 use super::Owner;
-use crate::{
-    vfs::Mount,
-    window::{
-        self,
-        View, //
-    }, //
+use crate::window::{
+    self,
+    Screen,
+    View, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 /// A block that is used.
 pub(crate) struct Held<'a> {
@@ -66,11 +61,19 @@ impl<'a> Held<'a> {
 pub(crate) type Frame<'a> = window::Frame<'a, Held<'a>>;
 
 impl<'a> Held<'a> {
-    /// Returns the block's frame, to be shown to programs as a page of a file, by their numbers, by
-    /// way of `mount`. [`None`] if this domain cannot show any.
-    pub(super) fn frame(mut self, mount: &Arc<Mount>, place: (u64, usize)) -> Option<Frame<'a>> {
+    /// Lets programs have the block mapped as a page of a file, by their numbers, on `screen`, if this
+    /// domain can show any.
+    pub(super) fn show(&self, screen: &Screen, (file, index): (u64, u64)) {
+        if let Some(view) = &self.view {
+            view.show(screen, file, index);
+        }
+    }
+
+    /// Returns the block's frame, to be shown to programs as a page of a file, by their numbers, on
+    /// `screen`. [`None`] if this domain cannot show any.
+    pub(super) fn frame(mut self, screen: &Screen, page: (u64, u64)) -> Option<Frame<'a>> {
         let view = self.view.take()?;
-        view.frame(mount, place, self)
+        view.frame(screen, page, self)
     }
 }
 

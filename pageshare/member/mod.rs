@@ -20,6 +20,7 @@ mod figures;
 mod files;
 mod gate;
 mod held;
+mod hints;
 mod image;
 mod tree;
 mod worker;
@@ -58,17 +59,18 @@ use crate::{
     settings::Settings,
     trace,
     vfs::Mount,
-    window::Window,
+    window::{
+        Screen,
+        Window, //
+    },
     xen::{
         domain::DomId,
         meeting::Meeting, //
     }, //
 };
 use attach::Answered;
-use core::sync::atomic::{
-    AtomicU32,
-    AtomicU64, //
-};
+use core::sync::atomic::AtomicU64;
+use hints::Hints;
 use kernel::{
     new_condvar,
     new_mutex,
@@ -134,7 +136,7 @@ enum Phase {
 /// What changes.
 struct State {
     phase: Phase,
-    cache: Cache<KVVec<Slot>, KVec<Request>>,
+    cache: Cache<VVec<Slot>, KVec<Request>>,
     /// The requests, by their numbers.
     answers: KVec<Asked>,
     /// The attachment that is asked for, and what the owner has answered.
@@ -163,7 +165,7 @@ pub(crate) struct Owner {
     #[pin]
     window: Window,
     /// In which slot a block may be, by its key: see [`Owner::glance`].
-    hints: KVVec<AtomicU32>,
+    hints: Hints,
     /// How often a block was there.
     glances: AtomicU64,
     #[pin]
@@ -190,7 +192,6 @@ impl Owner {
         settings: Arc<Settings>,
     ) -> Result<Arc<Worker<Self>>> {
         let most = settings.pages();
-        let slots = KVVec::from_elem(Slot::default(), most as usize, GFP_KERNEL)?;
         let requests = KVec::from_elem(Request::new(), REQUESTS, GFP_KERNEL)?;
         let mut answers = KVec::with_capacity(REQUESTS, GFP_KERNEL)?;
         for _ in 0..REQUESTS {
@@ -203,7 +204,8 @@ impl Owner {
         }
         let state = State {
             phase: Phase::Down,
-            cache: Cache::new(slots, requests, random::number()),
+            // Slots come when they are needed.
+            cache: Cache::new(VVec::new(), requests, random::number()),
             answers,
             asked: None,
             last: 0,
@@ -214,11 +216,7 @@ impl Owner {
             heard: Instant::now(),
             tidied: None,
         };
-        let room = (most as usize).next_power_of_two();
-        let mut hints = KVVec::with_capacity(room, GFP_KERNEL)?;
-        for _ in 0..room {
-            hints.push(AtomicU32::new(0), GFP_KERNEL)?;
-        }
+        let hints = Hints::new(most)?;
         let owner = Arc::pin_init(
             Worker::new(
                 c"pageshare-owner",
@@ -251,14 +249,14 @@ impl Owner {
     /// # Errors
     ///
     /// `ENOMEM`.
-    fn add_mount(&self, mount: Arc<Mount>) -> Result {
+    fn add_screen(&self, mount: Arc<Mount>) -> Result<Screen> {
         let _scope = NoIo::begin();
-        self.window.add_mount(mount)
+        self.window.add_screen(mount)
     }
 
     /// A tree is not mounted there any more.
-    fn remove_mount(&self, mount: &Arc<Mount>) {
-        self.window.remove_mount(mount);
+    fn remove_screen(&self, screen: &Screen) {
+        self.window.remove_screen(screen);
     }
 
     /// Unmaps everything and ends the link. After [`Owner::reopen`] what is mounted is attached again
@@ -272,7 +270,7 @@ impl Owner {
             let mut state = self.state.lock();
             state.suspended = true;
             let State { cache, trees, .. } = &mut *state;
-            for tree in 0..trees.len() as u32 {
+            for tree in (0..=u8::MAX).take(trees.len()) {
                 cache.retire(tree, |slot| note(&mut closing, slot));
             }
             state.lose()
@@ -424,8 +422,8 @@ impl State {
     }
 
     /// The number that the owner has for a tree.
-    fn remote(&self, tree: u32) -> Option<u32> {
-        self.trees.get(tree as usize)?.as_ref()?.remote
+    fn remote(&self, tree: u8) -> Option<u32> {
+        self.trees.get(usize::from(tree))?.as_ref()?.remote
     }
 }
 
@@ -439,7 +437,7 @@ fn note(closing: &mut KVec<u32>, slot: u32) {
 
 /// Blocks that the owner is to be told of as released, those of one tree together.
 struct Releases {
-    tree: u32,
+    tree: u8,
     list: RunList,
 }
 

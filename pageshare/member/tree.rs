@@ -100,25 +100,25 @@ impl File {
     }
 }
 
-/// A stretch of a file that lies in one of its blocks.
+/// A stretch of a file that lies in blocks that follow each other, or in a hole.
 pub(super) struct Stretch {
-    /// The tree's block, and how many blocks follow it there as they do in the file; [`None`] in a
-    /// hole.
+    /// The tree's first block, and how many blocks follow it there as they do in the file; [`None`]
+    /// in a hole.
     pub(super) block: Option<(u32, u32)>,
-    /// How many bytes behind the block's start it begins.
+    /// How many bytes behind that block's start it begins.
     pub(super) offset: usize,
     /// How many bytes it has.
     pub(super) len: usize,
 }
 
-/// Calls `data` with each stretch of a file from `at` on, `len` bytes long together, up to the
-/// file's end. It returns whether to go on.
+/// Calls `data` with the stretches of a file from `at` on, `len` bytes long together, up to the
+/// file's end. It returns how many bytes of one it is done with: none to end this.
 #[inline]
 pub(super) fn stretches(
     tree: &Tree<Blocks>,
     file: &File,
     (at, len): (u64, u64),
-    mut data: impl FnMut(Stretch) -> Result<bool>,
+    mut data: impl FnMut(Stretch) -> Result<usize>,
 ) -> Result {
     let end = at.saturating_add(len).min(file.inode.size);
     let mut at = at;
@@ -127,17 +127,17 @@ pub(super) fn stretches(
         let run = file.map(tree, first)?.ok_or(Failure::Unclean)?;
         let run_end = end.min((first + run.count()) * BLOCK as u64);
         while at < run_end {
-            let offset = (at % BLOCK as u64) as usize;
-            let len = (BLOCK - offset).min((run_end - at) as usize);
             let index = (at / BLOCK as u64 - first) as u32;
             let block = match run {
                 Run::Hole(_) => None,
                 Run::Data { start, count } => Some((start + index, count - index - 1)),
             };
-            if !data(Stretch { block, offset, len })? {
-                return Ok(());
+            let len = (run_end - at) as usize;
+            let offset = (at % BLOCK as u64) as usize;
+            match data(Stretch { block, offset, len })? {
+                0 => return Ok(()),
+                done => at += done as u64,
             }
-            at += len as u64;
         }
     }
     Ok(())
@@ -162,9 +162,10 @@ pub(super) fn copy(
     let len = to.len() as u64;
     stretches(tree, file, (at, len), |stretch| {
         let Stretch { block, offset, len } = stretch;
-        let copied = match block {
+        Ok(match block {
             Some((block, left)) => {
-                let held = match tree.blocks().glance(block) {
+                let wanted = (offset + len).div_ceil(BLOCK);
+                let held = match tree.blocks().glance_run(block, wanted) {
                     Some(held) => held,
                     None => {
                         let ahead = ahead(block, left, offset + to.len())?;
@@ -173,8 +174,7 @@ pub(super) fn copy(
                 };
                 held.view()?.copy_out(offset, len, to)
             }
-            None => to.copy_to_iter(ZEROES.get(..len).unwrap_or_default()),
-        };
-        Ok(copied == len)
+            None => to.copy_to_iter(ZEROES.get(..len.min(BLOCK)).unwrap_or_default()),
+        })
     })
 }

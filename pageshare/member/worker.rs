@@ -246,13 +246,13 @@ impl Owner {
 
 impl State {
     /// Returns what stands here for a tree of the owner.
-    fn local(&self, remote: u32) -> Option<u32> {
+    fn local(&self, remote: u32) -> Option<u8> {
         let is = |tree: &Option<Local>| {
             let tree = tree.as_ref();
             tree.is_some_and(|tree| tree.remote == Some(remote))
         };
         let at = self.trees.iter().position(is)?;
-        u32::try_from(at).ok()
+        u8::try_from(at).ok()
     }
 }
 

@@ -17,6 +17,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/mmzone.h>
 #include <linux/oom.h>
 #include <linux/skbuff.h>
 #include <linux/statfs.h>
@@ -48,6 +49,8 @@ const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 				  __GFP_NORETRY | __GFP_NOMEMALLOC;
 const gfp_t XENOXIDE_GFP_DATAGRAM = GFP_ATOMIC | __GFP_NOWARN;
 const blk_mode_t XENOXIDE_BLK_OPEN_READ = BLK_OPEN_READ;
+const u32 XENOXIDE_GNTMAP_READ = GNTMAP_host_map | GNTMAP_readonly;
+const u64 XENOXIDE_SECTION = (u64)PAGES_PER_SECTION << PAGE_SHIFT;
 const unsigned long XENOXIDE_PROT = PROT_READ | PROT_WRITE;
 const unsigned long XENOXIDE_MAP = MAP_PRIVATE | MAP_ANONYMOUS;
 const unsigned long XENOXIDE_SB_KERNMOUNT = SB_KERNMOUNT;

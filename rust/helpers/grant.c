@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 #include <xen/grant_table.h>
+#include <asm/xen/hypercall.h>
 
 #include "helpers.h"
 
@@ -12,17 +13,15 @@ void xenoxide_set_map_op(struct gnttab_map_grant_ref *op, unsigned long va,
 	gnttab_set_map_op(op, va, GNTMAP_host_map, ref, domid);
 }
 
-void xenoxide_set_map_op_readonly(struct gnttab_map_grant_ref *op,
-				  unsigned long va, u32 ref, u16 domid)
-{
-	gnttab_set_map_op(op, va, GNTMAP_host_map | GNTMAP_readonly, ref,
-			  domid);
-}
-
 void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
 			   u32 handle)
 {
 	gnttab_set_unmap_op(op, va, GNTMAP_host_map, handle);
+}
+
+int xenoxide_grant_unmap(struct gnttab_unmap_grant_ref *ops, unsigned int count)
+{
+	return HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, ops, count);
 }
 
 /* Out of the compiler's sight: what it cannot see it cannot do twice. */

@@ -59,10 +59,9 @@ int xenoxide_event_channel_op(int cmd, void *arg);
 /* grant.c */
 void xenoxide_set_map_op(struct gnttab_map_grant_ref *op, unsigned long va,
 			 u32 ref, u16 domid);
-void xenoxide_set_map_op_readonly(struct gnttab_map_grant_ref *op,
-				  unsigned long va, u32 ref, u16 domid);
 void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
 			   u32 handle);
+int xenoxide_grant_unmap(struct gnttab_unmap_grant_ref *ops, unsigned int count);
 void xenoxide_shared_copy(void *to, const void *from, size_t len);
 
 /* hypercall.c */
@@ -234,8 +233,9 @@ bool xenoxide_mapping_executes(const struct vm_area_desc *mapping);
 void xenoxide_mapping_never_executes(struct vm_area_desc *mapping);
 void xenoxide_mapping_has_frames(struct vm_area_desc *mapping);
 unsigned long xenoxide_mapping_pages(const struct vm_area_struct *vma);
-int xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long start,
-			    const unsigned long *numbers, unsigned long count);
+void xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long address,
+			     pte_t *entry, unsigned long number,
+			     unsigned long count);
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
 				     unsigned long address);
 

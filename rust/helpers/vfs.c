@@ -186,34 +186,19 @@ unsigned long xenoxide_mapping_pages(const struct vm_area_struct *vma)
 	return vma_pages(vma);
 }
 
-struct frames {
-	struct vm_area_struct *vma;
-	unsigned long start;
-	const unsigned long *numbers;
-};
-
-static int insert_frame(pte_t *entry, unsigned long address, void *data)
-{
-	const struct frames *frames = data;
-	unsigned long number = frames->numbers[(address - frames->start) >> PAGE_SHIFT];
-
-	if (number && pte_none(ptep_get(entry)))
-		set_pte_at(frames->vma->vm_mm, address, entry,
-			   pte_mkspecial(pfn_pte(number, frames->vma->vm_page_prot)));
-	return 0;
-}
-
 /*
- * What vmf_insert_mixed() does for one page, for those that have a number, with the
- * page table found and locked once. Where there is something nothing is done.
+ * What vmf_insert_mixed() does for one page, for as many that have frames one after the
+ * other, from an entry of a locked page table on. Where there is something nothing is
+ * done.
  */
-int xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long start,
-			    const unsigned long *numbers, unsigned long count)
+void xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long address,
+			     pte_t *entry, unsigned long number,
+			     unsigned long count)
 {
-	struct frames frames = { vma, start, numbers };
-
-	return apply_to_page_range(vma->vm_mm, start, count << PAGE_SHIFT,
-				   insert_frame, &frames);
+	for (; count; count--, entry++, number++, address += PAGE_SIZE)
+		if (pte_none(ptep_get(entry)))
+			set_pte_at(vma->vm_mm, address, entry,
+				   pte_mkspecial(pfn_pte(number, vma->vm_page_prot)));
 }
 
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,

@@ -11,6 +11,7 @@
 
 use crate::bindings as xen_bindings;
 use core::{
+    marker::PhantomData,
     ptr::NonNull,
     sync::atomic::{
         fence,
@@ -100,6 +101,82 @@ impl Word64 {
     /// Sets the bits of `bits` and returns the word as it was, in one step. A full [`barrier`].
     pub fn fetch_or(&self, bits: u64) -> u64 {
         self.0.fetch_or(bits, Ordering::SeqCst)
+    }
+}
+
+/// Bytes in a row that another domain may read and write at any time.
+///
+/// # Invariants
+///
+/// The kernel has `len` bytes mapped at `address`, as long as `'a`.
+pub struct Bytes<'a> {
+    address: NonNull<u8>,
+    len: usize,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl Bytes<'_> {
+    /// # Safety
+    ///
+    /// So many bytes must be mapped there, for reading, and no one may have references to them, as
+    /// long as the object is there.
+    #[inline]
+    pub unsafe fn new(address: NonNull<u8>, len: usize) -> Self {
+        // INVARIANT: By the requirements.
+        Self {
+            address,
+            len,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Returns where they are.
+    pub fn address(&self) -> NonNull<u8> {
+        self.address
+    }
+
+    /// Copies what is at `offset` to `to`.
+    ///
+    /// Context: any.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are not so many bytes; then nothing is copied.
+    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result {
+        if offset
+            .checked_add(to.len())
+            .is_none_or(|end| end > self.len)
+        {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariants so many bytes can be read there, and `to` can be written.
+        // The two do not overlap: nobody has references to the memory.
+        unsafe {
+            xen_bindings::xenoxide_shared_copy(
+                to.as_mut_ptr().cast(),
+                self.address.as_ptr().add(offset).cast(),
+                to.len(),
+            )
+        };
+        Ok(())
+    }
+
+    /// Copies `len` bytes from `offset` to `dest`, and returns how many it were: fewer if `dest`
+    /// has no more room, or cannot be written any further, or there are no more.
+    ///
+    /// Context: that of `dest`: process context, may sleep, if it is a program's memory.
+    #[inline]
+    pub fn copy_out(&self, offset: usize, len: usize, dest: &mut IovIterDest<'_>) -> usize {
+        let len = len.min(self.len.saturating_sub(offset));
+        if len == 0 {
+            return 0;
+        }
+        // SAFETY: By the type invariants so many bytes can be read there. The type `IovIterDest` says
+        // that it may be written.
+        unsafe {
+            let from = self.address.as_ptr().add(offset);
+            bindings::_copy_to_iter(from.cast(), len, dest.as_raw())
+        }
     }
 }
 

@@ -67,6 +67,8 @@ impl FileSystem for Tree {
     type State = ();
     type Node = u64;
     type Frame<'a> = NoFrame;
+    type Shown<'a> = NoFrame;
+    type Run = ();
 
     fn attach((): &(), request: &Request<'_>) -> Result<Arc<Self>> {
         if request.source() != Some(b"here") {

@@ -32,8 +32,15 @@ mod faults;
 pub mod linux;
 mod memory_disk;
 mod memory_tree;
+#[path = "../../rust/linux/once.rs"]
+pub mod once;
+#[path = "../../rust/linux/space.rs"]
+pub mod space;
 #[path = "../../rust/linux/vfs/mod.rs"]
 pub mod vfs;
+#[path = "../../rust/xen/window/mod.rs"]
+pub mod window;
+mod window_of_dom0;
 #[path = "../../rust/xen/mod.rs"]
 pub mod xen;
 

@@ -36,7 +36,7 @@ enum Stage {
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     stage: Stage,
-    tree: u32,
+    tree: u8,
     list: RunList,
 }
 
@@ -77,7 +77,7 @@ where
 {
     /// Begins a request for blocks of a tree, and returns its number. [`None`] if as many as can be
     /// are under way.
-    pub fn request(&mut self, tree: u32) -> Option<u32> {
+    pub fn request(&mut self, tree: u8) -> Option<u32> {
         let mut numbered = (0..).zip(self.requests.iter_mut());
         let (number, request) = numbered.find(|(_, request)| request.stage == Stage::Idle)?;
 
@@ -157,8 +157,8 @@ where
             };
             let slot = self.table.get_mut(index);
             match (slot, reference) {
-                (Some(slot), Some(reference)) if !slot.doomed => {
-                    slot.state = State::Mapping;
+                (Some(slot), Some(reference)) if !slot.is_doomed() => {
+                    slot.set_state(State::Mapping);
                     mapping += 1;
                     map(index, reference);
                 }
@@ -191,7 +191,7 @@ where
     /// [closed](Cache::closed).
     pub fn mapped(&mut self, number: u32, index: u32, success: bool, back: &mut RunList) -> bool {
         let slot = self.table.get_mut(index);
-        let Some(slot) = slot.filter(|slot| slot.state == State::Mapping) else {
+        let Some(slot) = slot.filter(|slot| slot.state() == State::Mapping) else {
             return false;
         };
         let mut close = false;
@@ -200,9 +200,9 @@ where
             let key = self.free(index);
             give_back(back, key);
         } else {
-            close = slot.doomed;
-            slot.state = if close { State::Closing } else { State::Ready };
-            slot.recent = true;
+            close = slot.is_doomed();
+            slot.set_state(if close { State::Closing } else { State::Ready });
+            slot.set_recent();
             self.idle += u32::from(!close);
             self.counters.mapped += 1;
         }
@@ -229,7 +229,7 @@ where
     }
 
     /// Frees the slots of blocks that will not come.
-    fn forget(&mut self, tree: u32, list: &RunList) {
+    fn forget(&mut self, tree: u8, list: &RunList) {
         for block in list.runs().into_iter().flat_map(|runs| runs.blocks()) {
             if let Some(index) = self.table.find(Key { tree, block }) {
                 self.free(index);
@@ -237,7 +237,7 @@ where
         }
     }
 
-    fn sent(&self, number: u32) -> Result<(u32, RunList), Violation> {
+    fn sent(&self, number: u32) -> Result<(u8, RunList), Violation> {
         match self.requests.get(number as usize) {
             Some(request) if request.stage == Stage::Sent => Ok((request.tree, request.list)),
             _ => Err(Violation),

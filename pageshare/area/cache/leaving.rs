@@ -3,7 +3,10 @@
 //! From a block that is mapped to one that is not.
 
 use super::{
-    super::wire::Runs,
+    super::{
+        chain::Linked,
+        wire::Runs, //
+    },
     asking::Request,
     slots::{
         Key,
@@ -54,15 +57,15 @@ where
             let index = self.hand;
             self.hand = if index + 1 < count { index + 1 } else { 0 };
             let slot = self.table.get_mut(index);
-            let Some(slot) = slot.filter(|slot| slot.state == State::Ready && slot.pins == 0)
+            let Some(slot) = slot.filter(|slot| slot.state() == State::Ready && slot.pins == 0)
             else {
                 continue;
             };
             // Both forget.
-            if used(index) | core::mem::take(&mut slot.recent) {
+            if used(index) | slot.take_recent() {
                 continue;
             }
-            slot.state = State::Closing;
+            slot.set_state(State::Closing);
             self.idle -= 1;
             found += 1;
             close(index);
@@ -76,7 +79,7 @@ where
     pub fn closed(&mut self, index: u32) -> Option<Key> {
         let slot = self.table.get(index)?;
 
-        if slot.state != State::Closing {
+        if slot.state() != State::Closing {
             return None;
         }
         self.free(index)
@@ -85,7 +88,7 @@ where
     /// Learns that the owner wants blocks back. `close` gets each slot that is to be unmapped at
     /// once, and then [closed](Cache::closed). The owner has its answer when all
     /// [is settled](Cache::is_settled).
-    pub fn withdraw(&mut self, tree: u32, runs: Runs<'_>, mut close: impl FnMut(u32)) {
+    pub fn withdraw(&mut self, tree: u8, runs: Runs<'_>, mut close: impl FnMut(u32)) {
         for block in runs.blocks() {
             if let Some(index) = self.table.find(Key { tree, block }) {
                 self.doom(index, &mut close);
@@ -94,12 +97,12 @@ where
     }
 
     /// As [`Cache::withdraw`], for all blocks of a tree.
-    pub fn retire(&mut self, tree: u32, mut close: impl FnMut(u32)) {
+    pub fn retire(&mut self, tree: u8, mut close: impl FnMut(u32)) {
         for index in 0..self.table.count() {
             if self
                 .table
                 .get(index)
-                .is_some_and(|slot| slot.key.tree == tree)
+                .is_some_and(|slot| slot.key().tree == tree)
             {
                 self.doom(index, &mut close);
             }
@@ -112,21 +115,21 @@ where
         self.forget_all();
         for index in 0..self.table.count() {
             if let Some(slot) = self.table.get_mut(index) {
-                slot.old = true;
+                slot.set_old();
             }
         }
     }
 
     fn doom(&mut self, index: u32, close: &mut impl FnMut(u32)) {
         let slot = self.table.get_mut(index);
-        let Some(slot) = slot.filter(|slot| !slot.doomed) else {
+        let Some(slot) = slot.filter(|slot| !slot.is_doomed()) else {
             return;
         };
-        slot.doomed = true;
+        slot.doom();
         self.doomed += 1;
         self.counters.withdrawn += 1;
-        if slot.state == State::Ready && slot.pins == 0 {
-            slot.state = State::Closing;
+        if slot.state() == State::Ready && slot.pins == 0 {
+            slot.set_state(State::Closing);
             self.idle -= 1;
             close(index);
         }

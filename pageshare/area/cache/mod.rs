@@ -20,7 +20,10 @@ mod leaving;
 mod slots;
 
 use super::{
-    chain::Table,
+    chain::{
+        Linked,
+        Table, //
+    },
     wire::RunList, //
 };
 use core::ops::DerefMut;
@@ -99,7 +102,7 @@ where
 
         // INVARIANT: All slots are free.
         Self {
-            limit: table.count(),
+            limit: u32::MAX,
             table,
             requests,
             hand: 0,
@@ -112,8 +115,18 @@ where
     /// Sets how many blocks there may be, from now on. Returns how many there are beyond that: so
     /// many are to be evicted.
     pub fn set_limit(&mut self, limit: u32) -> u32 {
-        self.limit = limit.min(self.table.count());
+        self.limit = limit;
         self.table.used().saturating_sub(self.limit)
+    }
+
+    /// Returns how many slots there are.
+    pub fn slots(&self) -> u32 {
+        self.table.count()
+    }
+
+    /// Has a block in each of `slots`, more than there were, from now on. Returns where they were.
+    pub fn grow(&mut self, slots: S) -> S {
+        self.table.grow(slots)
     }
 
     /// Returns how many blocks there are, mapped or on their way.
@@ -138,7 +151,7 @@ where
 
     /// Returns which block a slot is for.
     pub fn key(&self, index: u32) -> Option<Key> {
-        Some(self.table.get(index)?.key)
+        Some(self.table.get(index)?.key())
     }
 
     /// Looks for a block, and pins it if it is mapped.
@@ -149,8 +162,8 @@ where
         let Some(slot) = self.table.get_mut(index) else {
             return Found::Absent;
         };
-        match slot.state {
-            _ if slot.doomed => Found::Going,
+        match slot.state() {
+            _ if slot.is_doomed() => Found::Going,
             State::Asked | State::Mapping => Found::Coming,
             State::Closing => Found::Going,
             State::Ready => {
@@ -160,7 +173,7 @@ where
                 };
                 self.idle -= u32::from(slot.pins == 0);
                 slot.pins = pins;
-                slot.recent = true;
+                slot.set_recent();
                 self.counters.hits += 1;
                 Found::Ready(index)
             }
@@ -177,8 +190,8 @@ where
         if slot.pins > 0 {
             return false;
         }
-        if slot.doomed {
-            slot.state = State::Closing;
+        if slot.is_doomed() {
+            slot.set_state(State::Closing);
             return true;
         }
         self.idle += 1;
@@ -189,9 +202,9 @@ where
     /// block it was.
     fn free(&mut self, index: u32) -> Option<Key> {
         let slot = self.table.get(index)?;
-        let (key, old) = (slot.key, slot.old);
+        let (key, old) = (slot.key(), slot.is_old());
 
-        self.doomed -= u32::from(slot.doomed);
+        self.doomed -= u32::from(slot.is_doomed());
         self.table.remove(index);
         (!old).then_some(key)
     }

@@ -10,8 +10,8 @@ use super::super::chain::{
 /// Which block of which tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The number that the owner has for the tree.
-    pub tree: u32,
+    /// What stands for the tree.
+    pub tree: u8,
     /// The block.
     pub block: u32,
 }
@@ -30,28 +30,79 @@ pub(super) enum State {
     Closing,
 }
 
-/// A place for a block. A window of pages has one for each of them.
+/// A bit of [`Slot::marks`]: it was used since somebody last looked for one that is not.
+const RECENT: u8 = 1;
+
+/// A bit of [`Slot::marks`]: the owner wants the block back.
+const DOOMED: u8 = 2;
+
+/// A bit of [`Slot::marks`]: it was granted through a link that is over: nobody is to be told.
+const OLD: u8 = 4;
+
+/// Two bits of [`Slot::marks`]: the state.
+const STATE: u32 = 6;
+
+/// A place for a block. There is one for each page that may be mapped: so they are small.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Slot {
-    pub(super) key: Key,
     links: Links,
+    block: u32,
     /// How many use the mapping now.
     pub(super) pins: u16,
-    pub(super) state: State,
-    /// It was used since somebody last looked for one that is not.
-    pub(super) recent: bool,
-    /// The owner wants the block back.
-    pub(super) doomed: bool,
-    /// It was granted through a link that is over: nobody is to be told.
-    pub(super) old: bool,
+    tree: u8,
+    marks: u8,
 }
+
+const _: () = assert!(size_of::<Slot>() == 16);
 
 impl Slot {
     pub(super) fn new(key: Key) -> Self {
         Self {
-            key,
+            block: key.block,
+            tree: key.tree,
             ..Self::default()
         }
+    }
+
+    pub(super) const fn state(&self) -> State {
+        match self.marks >> STATE {
+            0 => State::Asked,
+            1 => State::Mapping,
+            2 => State::Ready,
+            _ => State::Closing,
+        }
+    }
+
+    pub(super) fn set_state(&mut self, state: State) {
+        self.marks = self.marks & !(3 << STATE) | ((state as u8) << STATE);
+    }
+
+    pub(super) const fn is_doomed(&self) -> bool {
+        self.marks & DOOMED != 0
+    }
+
+    pub(super) fn doom(&mut self) {
+        self.marks |= DOOMED;
+    }
+
+    pub(super) const fn is_old(&self) -> bool {
+        self.marks & OLD != 0
+    }
+
+    pub(super) fn set_old(&mut self) {
+        self.marks |= OLD;
+    }
+
+    /// It is used.
+    pub(super) fn set_recent(&mut self) {
+        self.marks |= RECENT;
+    }
+
+    /// Returns whether it was used, and forgets that.
+    pub(super) fn take_recent(&mut self) -> bool {
+        let recent = self.marks & RECENT != 0;
+        self.marks &= !RECENT;
+        recent
     }
 }
 
@@ -59,7 +110,10 @@ impl Linked for Slot {
     type Key = Key;
 
     fn key(&self) -> Key {
-        self.key
+        Key {
+            tree: self.tree,
+            block: self.block,
+        }
     }
 
     fn number(key: Key) -> u64 {

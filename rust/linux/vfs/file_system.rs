@@ -3,6 +3,7 @@
 //! What a file system has to tell.
 
 use super::{
+    Locked,
     Mount,
     Request, //
 };
@@ -62,15 +63,21 @@ pub enum Seek {
     Hole,
 }
 
-/// A frame of guest memory that stays what it is as long as the object is there.
+/// Frames of guest memory, in a row, that stay what they are as long as the object is there.
 ///
 /// # Safety
 ///
-/// Programs may be let read the frame with number `pfn()`, which must not change, as long as the
-/// object is there, and after that until it has been taken away from them with [`Mount::unmap`].
+/// Programs may be let read the `count()` frames from number `pfn()` on, neither of which changes, as
+/// long as the object is there, and after that until they have been taken away from them with
+/// [`Mount::unmap`].
 pub unsafe trait Pinned {
-    /// Returns the frame's number.
+    /// Returns the first frame's number.
     fn pfn(&self) -> usize;
+
+    /// Returns how many frames there are.
+    fn count(&self) -> usize {
+        1
+    }
 }
 
 /// The frames of file systems without any.
@@ -107,6 +114,12 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     type Frame<'a>: Pinned
     where
         Self: 'a;
+    /// What [`FileSystem::frames_at_hand`] has.
+    type Shown<'a>: Pinned
+    where
+        Self: 'a;
+    /// Pages of a file that are looked up together.
+    type Run;
 
     /// Finds or makes what shall be mounted.
     ///
@@ -205,15 +218,35 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Calls `each` with what [`FileSystem::frame`] returns for some of the pages `indexes`, and their
-    /// indexes, if that takes no time: pages beside one that is missing are mapped as well.
+    /// Finds out where pages of a file are, of those in `indexes`: `index` among them. [`None`] if
+    /// there are no frames for that.
     ///
-    /// Context: the caller holds the lock of its memory mappings.
+    /// Context: as for [`FileSystem::frame`].
+    fn run(
+        &self,
+        _file: &Self::Node,
+        _index: u64,
+        _indexes: Range<u64>,
+    ) -> Result<Option<Self::Run>> {
+        Ok(None)
+    }
+
+    /// Lets programs have the frames of those pages that take no time: [`FileSystem::frames_at_hand`]
+    /// has them then.
+    ///
+    /// Context: as for [`FileSystem::frame`].
+    fn show(&self, _run: &Self::Run) {}
+
+    /// Calls `each` with those pages that programs may have: with the first of those that follow each
+    /// other, and their frames. Who wants such a frame back sees to it that nobody gets it any more, and
+    /// then calls [`Mount::unmap`].
+    ///
+    /// Context: atomic; a page table is locked.
     fn frames_at_hand<'a>(
         &'a self,
-        _file: &Self::Node,
-        _indexes: Range<u64>,
-        _each: impl FnMut(u64, Self::Frame<'a>),
+        _run: &Self::Run,
+        _locked: &'a Locked,
+        _each: impl FnMut(u64, Self::Shown<'a>),
     ) {
     }
 }

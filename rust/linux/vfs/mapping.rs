@@ -11,6 +11,7 @@
 //! by [`FileSystem::fill`].
 
 use super::{
+    around::Around,
     inode,
     FileSystem,
     Pinned, //
@@ -28,9 +29,6 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*, //
 };
-
-/// So many pages are looked at when one is missing, those in the same place of a multiple of it.
-const AROUND: usize = 16;
 
 /// Functions of mappings with frames.
 struct Table<T>(PhantomData<T>);
@@ -105,7 +103,16 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
     if index >= end {
         return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
     }
-    let frame = match fs.frame(node, index as u64) {
+    // SAFETY: By the requirements.
+    let around = unsafe { Around::new(vma, (index, address), end) };
+    let index = index as u64;
+    let run = fs.run(node, index, around.indexes.clone());
+    if let Ok(Some(run)) = &run {
+        if around.insert(fs, run, index) {
+            return bindings::vm_fault_reason_VM_FAULT_NOPAGE;
+        }
+    }
+    let frame = match fs.frame(node, index) {
         Ok(Some(frame)) => frame,
         // SAFETY: By the requirements.
         Ok(None) => return unsafe { bindings::filemap_fault(fault) },
@@ -115,55 +122,12 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
     // SAFETY: The mapping is one for frames, made by `map`. Whoever takes the frame away waits until
     // `frame` is gone, and looks for mappings then.
     let result = unsafe { bindings::vmf_insert_mixed(vma, address, frame.pfn()) };
-    if result == bindings::vm_fault_reason_VM_FAULT_NOPAGE {
-        // SAFETY: By the requirements; there is a page for `index`.
-        unsafe { insert_around(fs, node, vma, (index, address), end) };
+    if let (Ok(Some(run)), bindings::vm_fault_reason_VM_FAULT_NOPAGE) = (&run, result) {
+        fs.show(run);
+        // The page itself is mapped: the others can have faults of their own.
+        around.insert(fs, run, index);
     }
     result
-}
-
-/// Maps pages around one that was missing, those that are at hand.
-///
-/// # Safety
-///
-/// `vma` must be a mapping with frames of a file of `fs`, in which a fault is being handled.
-unsafe fn insert_around<'a, T: FileSystem>(
-    fs: &'a T,
-    node: &T::Node,
-    vma: *mut bindings::vm_area_struct,
-    (index, address): (usize, usize),
-    end: usize,
-) {
-    // SAFETY: By the requirements.
-    let (start, len) = unsafe { ((*vma).vm_pgoff, xen_bindings::xenoxide_mapping_pages(vma)) };
-    let first = (index - index % AROUND).max(start);
-    let end = end.min(start.saturating_add(len)).min(first + AROUND);
-    let mut frames = [const { None }; AROUND];
-    let mut numbers = [0; AROUND];
-    let mut any = false;
-    let mut add = |other: u64, frame: T::Frame<'a>| {
-        let place = (other as usize).wrapping_sub(first);
-        if let (Some(to), Some(number)) = (frames.get_mut(place), numbers.get_mut(place)) {
-            *number = frame.pfn();
-            *to = Some(frame);
-            any = true;
-        }
-    };
-    fs.frames_at_hand(node, first as u64..index as u64, &mut add);
-    fs.frames_at_hand(node, index as u64 + 1..end as u64, &mut add);
-    if any {
-        // SAFETY: By the requirements. Whoever takes one of the `frames` away waits until it is gone,
-        // and looks for mappings then. So many pages from the first one's address on are in the
-        // mapping; there are as many numbers.
-        unsafe {
-            xen_bindings::xenoxide_mapping_insert(
-                vma,
-                address.wrapping_sub((index - first).wrapping_mul(PAGE_SIZE)),
-                numbers.as_ptr(),
-                end - first,
-            )
-        };
-    }
 }
 
 /// Reads what a program has mapped, for a debugger.

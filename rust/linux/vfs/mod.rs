@@ -19,6 +19,7 @@
 //! [`include/linux/fs_context.h`](srctree/include/linux/fs_context.h),
 //! [`include/linux/exportfs.h`](srctree/include/linux/exportfs.h).
 
+mod around;
 mod directory;
 mod error;
 mod export;
@@ -33,6 +34,7 @@ mod request;
 mod super_block;
 mod xattr;
 
+pub use around::Locked;
 pub use file_system::{
     Attributes,
     FileSystem,

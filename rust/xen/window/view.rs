@@ -3,94 +3,158 @@
 //! What is in a window, to be read, or to be shown to programs.
 
 use super::{
-    Chunk,
-    Entry,
-    Window,
-    LEAVING,
-    ONE,
-    RECENT, //
+    entry::Entry,
+    Name,
+    Screen,
+    Window, //
 };
 use crate::{
-    bindings as xen_bindings,
     vfs::{
-        Mount,
+        Locked,
         Pinned, //
     },
-    xen::domain::{
-        self,
-        Kind, //
-    }, //
+    xen::shared::Bytes, //
 };
-use core::sync::atomic::Ordering::Release;
+use core::{
+    marker::PhantomData,
+    sync::atomic::Ordering::Release, //
+};
 use kernel::{
     bindings,
     iov::IovIterDest,
     page::PAGE_SIZE,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// Bytes of the SHA-256 of a page.
 const DIGEST: usize = 32;
 
-/// A page of another domain that is mapped, and stays so.
+/// Pages of another domain, one or several in a row, that are mapped, and stay so.
 ///
 /// # Invariants
 ///
-/// `entry` is the one at `at` of `chunk`, and counts this user.
+/// `first` and `others` are the entries of slots in a row, of which `slot` is the first, and count this
+/// user; `bytes` are those of the slots.
 pub struct View<'a> {
-    pub(super) window: &'a Window,
-    pub(super) chunk: &'a Chunk,
-    pub(super) entry: &'a Entry,
-    pub(super) at: usize,
+    window: &'a Window,
+    first: &'a Entry,
+    others: &'a [Entry],
+    bytes: Bytes<'a>,
+    slot: u32,
 }
 
 impl<'a> View<'a> {
-    /// Copies what is at `offset` in the page to `to`.
+    /// Counts one who uses what is in a slot, if something is, with that name if one is given.
+    #[inline]
+    pub(super) fn enter(window: &'a Window, slot: u32, name: Option<Name>) -> Option<Self> {
+        let first = window.room.entry(slot)?;
+        let address = window.room.address(slot)?;
+        if !first.enter(name) {
+            return None;
+        }
+        // INVARIANT: It counts us.
+        Some(Self {
+            window,
+            first,
+            others: &[],
+            // SAFETY: By the invariants of the room there is a page of the other domain's, as long as
+            // there is one who uses it.
+            bytes: unsafe { Bytes::new(address, PAGE_SIZE) },
+            slot,
+        })
+    }
+
+    /// As [`View::enter`], with those of up to `most` slots in all that have the names that follow, if
+    /// the kernel has them mapped in a row.
+    #[inline]
+    pub(super) fn enter_run(
+        window: &'a Window,
+        slot: u32,
+        (name, most): (Name, usize),
+    ) -> Option<Self> {
+        let mut view = Self::enter(window, slot, Some(name))?;
+        let behind = window.room.behind(slot);
+        let most = most.min(name.left()).saturating_sub(1);
+        let names = (1..).map(|ahead| name.after(ahead));
+        let entered = behind.iter().take(most).zip(names);
+        let count = entered.take_while(|(entry, name)| entry.enter(Some(*name)));
+        let count = count.count();
+        view.others = behind.get(..count).unwrap_or(&[]);
+        // SAFETY: As above; these slots are behind each other.
+        view.bytes = unsafe { Bytes::new(view.bytes.address(), (1 + count) * PAGE_SIZE) };
+        Some(view)
+    }
+
+    /// Returns how many pages there are.
+    #[inline]
+    pub fn pages(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// Copies what is at `offset` in the pages to `to`.
     ///
     /// Context: any.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the page ends before.
+    /// `EINVAL` if they end before.
     pub fn read(&self, offset: usize, to: &mut [u8]) -> Result {
-        let end = offset.checked_add(to.len()).ok_or(EINVAL)?;
-        if end > PAGE_SIZE {
-            return Err(EINVAL);
-        }
-        self.chunk.memory.read(self.at * PAGE_SIZE + offset, to)
+        self.bytes.read(offset, to)
     }
 
-    /// Copies `len` bytes at `offset` in the page to `to`, fewer if the page ends before or `to`
+    /// Copies `len` bytes at `offset` in the pages to `to`, fewer if they end before or `to`
     /// cannot be written any further. Returns how many.
     ///
     /// Context: process context, may sleep, if `to` is a program's memory.
     #[inline]
     pub fn copy_out(&self, offset: usize, len: usize, to: &mut IovIterDest<'_>) -> usize {
-        let len = len.min(PAGE_SIZE.saturating_sub(offset));
-        let at = self.at * PAGE_SIZE + offset;
-        self.chunk.memory.copy_out(at, len, to)
+        self.bytes.copy_out(offset, len, to)
     }
 
-    /// Returns the page's frame, to be shown to programs as page `index` of the file with the number
-    /// `file`, by way of `mount`, which the window knows; `keep` is dropped after it. [`None`] if it
-    /// does not, or if programs cannot be shown frames: in a PV domain.
+    /// Takes note that programs may have the first page mapped as page `index` of the file with the number
+    /// `file`, on `screen`, which the window knows. Returns whether they may: in a PV domain programs
+    /// cannot be shown frames.
+    ///
+    /// Context: process context, may sleep.
+    pub fn show(&self, screen: &Screen, file: u64, index: u64) -> bool {
+        let place = screen.place(file, index);
+        let noted = self.first.place();
+        // It stays so as long as we use it: it is hidden before it is unmapped.
+        if noted == place || noted == super::Place::SEVERAL {
+            return true;
+        }
+        let screens = self.window.screens.lock();
+        if self.window.room.frame(self.slot).is_none() || !screens.knows(screen) {
+            return false;
+        }
+        let noted = self.first.place();
+        self.first.set_place(match noted {
+            super::Place::NOWHERE => place,
+            other if other == place => place,
+            _ => super::Place::SEVERAL,
+        });
+        true
+    }
+
+    /// Returns the first page's frame, to be [shown](View::show) to programs; `keep` is dropped after it.
+    /// [`None`] if it cannot be.
     ///
     /// Context: process context, may sleep.
     pub fn frame<K>(
         self,
-        mount: &Arc<Mount>,
-        (file, index): (u64, usize),
+        screen: &Screen,
+        (file, index): (u64, u64),
         keep: K,
     ) -> Option<Frame<'a, K>> {
-        let Some(page) = self.show(mount, file, index) else {
-            // In this order, as always.
-            drop(self);
-            drop(keep);
-            return None;
+        let pfn = match self.window.room.frame(self.slot) {
+            Some(pfn) if self.show(screen, file, index) => pfn,
+            _ => {
+                // In this order, as always.
+                drop(self);
+                drop(keep);
+                return None;
+            }
         };
-        // SAFETY: It is a page of the kernel's.
-        let pfn = unsafe { xen_bindings::xenoxide_page_to_pfn(page) } as usize;
         // INVARIANT: It is noted.
         Some(Frame {
             _view: self,
@@ -99,37 +163,20 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Returns the page, if programs may have it mapped, and takes note of where.
-    fn show(&self, mount: &Arc<Mount>, file: u64, index: usize) -> Option<*mut bindings::page> {
-        // It stays so as long as we use it: it is hidden before it is unmapped.
-        if self.entry.shown.has(mount, file, index) {
-            return self.chunk.pages.get(self.at).copied();
-        }
-        let mounts = self.window.mounts.lock();
-        let known = mounts.iter().any(|other| Arc::ptr_eq(other, mount));
-        if !known || domain::kind() == Some(Kind::Pv) {
-            return None;
-        }
-        self.entry.shown.add(mount, file, index);
-        self.chunk.pages.get(self.at).copied()
-    }
-
-    /// Returns the SHA-256 of what is in the page; of a page that changes meanwhile, of anything.
+    /// Returns the SHA-256 of what is in the first page; of a page that changes meanwhile, of anything.
     ///
     /// Context: any.
     pub fn digest(&self) -> [u8; DIGEST] {
         let mut digest = [0; DIGEST];
-        if let Some(page) = self.chunk.pages.get(self.at) {
-            // SAFETY: By the type invariants the page is mapped where the kernel maps all memory,
-            // and the function, which is C, may see it change. `digest` has room for its result.
-            unsafe {
-                bindings::sha256(
-                    xen_bindings::xenoxide_page_va(*page) as *const u8,
-                    PAGE_SIZE,
-                    digest.as_mut_ptr(),
-                )
-            };
-        }
+        // SAFETY: By the type invariants there are so many bytes, and the function, which is C, may
+        // see them change. `digest` has room for its result.
+        unsafe {
+            bindings::sha256(
+                self.bytes.address().as_ptr(),
+                PAGE_SIZE,
+                digest.as_mut_ptr(),
+            )
+        };
         digest
     }
 }
@@ -137,11 +184,14 @@ impl<'a> View<'a> {
 impl Drop for View<'_> {
     #[inline]
     fn drop(&mut self) {
-        // INVARIANT: By the type invariants it counts us, and now no more.
-        let before = self.entry.users.fetch_sub(1, Release);
-        if before & !RECENT == LEAVING | (ONE + 1) {
-            self.window.left.fetch_add(1, Release);
-        }
+        // INVARIANT: By the type invariants they count us, and now no more.
+        let leave = |entry: &Entry| {
+            if entry.exit() {
+                self.window.left.fetch_add(1, Release);
+            }
+        };
+        leave(self.first);
+        self.others.iter().for_each(leave);
     }
 }
 
@@ -162,5 +212,45 @@ pub struct Frame<'a, K> {
 unsafe impl<K> Pinned for Frame<'_, K> {
     fn pfn(&self) -> usize {
         self.pfn
+    }
+}
+
+/// Pages in a row that programs may be shown as long as a page table is locked.
+///
+/// # Invariants
+///
+/// `pfn` is the number of the first frame of `count` slots whose entries say where they are shown, and
+/// were not busy when the page table was locked.
+pub struct Shown<'a> {
+    pfn: usize,
+    count: usize,
+    locked: PhantomData<&'a Locked>,
+}
+
+impl Shown<'_> {
+    /// The caller has found, with the page table locked, that they are shown and not busy.
+    #[inline]
+    pub(super) fn new(pfn: usize, count: usize) -> Self {
+        // INVARIANT: By the requirements.
+        Self {
+            pfn,
+            count,
+            locked: PhantomData,
+        }
+    }
+}
+
+// SAFETY: By the type invariants the frames had grants mapped, for reading, when the table was
+// locked. Whoever unmaps it makes it busy first and then takes it away from all programs: to look into
+// that table it waits until it is unlocked.
+unsafe impl Pinned for Shown<'_> {
+    #[inline]
+    fn pfn(&self) -> usize {
+        self.pfn
+    }
+
+    #[inline]
+    fn count(&self) -> usize {
+        self.count
     }
 }

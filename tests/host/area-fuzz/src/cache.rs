@@ -9,6 +9,7 @@ use socket_link_fuzz::bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
 const SLOTS: usize = 12;
+const FEW_SLOTS: usize = 3;
 const REQUESTS: usize = 3;
 const TREES: u8 = 2;
 const BLOCKS: u8 = 20;
@@ -34,7 +35,10 @@ struct World<'a> {
 pub fn attack(bytes: &[u8]) -> u64 {
     let mut bytes = Bytes::new(bytes);
     let seed = bytes.byte().into();
-    let (slots, requests) = (vec![Slot::default(); SLOTS], vec![Request::new(); REQUESTS]);
+    let (slots, requests) = (
+        vec![Slot::default(); FEW_SLOTS],
+        vec![Request::new(); REQUESTS],
+    );
     let mut world = World {
         bytes,
         cache: Cache::new(slots, requests, seed),
@@ -65,6 +69,7 @@ impl World<'_> {
             225..=244 => self.close(),
             245..=249 => self.retire(),
             250..=251 => self.lose(),
+            252..=253 => self.grow(),
             _ => {
                 self.cache.set_limit(self.bytes.byte().into());
             }
@@ -73,7 +78,7 @@ impl World<'_> {
 
     fn key(&mut self) -> Key {
         Key {
-            tree: (self.bytes.byte() % TREES).into(),
+            tree: self.bytes.byte() % TREES,
             block: (self.bytes.byte() % BLOCKS).into(),
         }
     }
@@ -166,7 +171,12 @@ impl World<'_> {
             }
             9 => {
                 let key = self.key();
-                words = vec![key.tree, 0, key.block, (self.bytes.byte() % 4).into()];
+                words = vec![
+                    key.tree.into(),
+                    0,
+                    key.block,
+                    (self.bytes.byte() % 4).into(),
+                ];
             }
             _ => words.push(self.bytes.word()),
         }
@@ -192,6 +202,9 @@ impl World<'_> {
                 }
             }
             Message::Withdraw { tree, runs, .. } => {
+                let Ok(tree) = u8::try_from(tree) else {
+                    return;
+                };
                 let keys = runs.blocks().map(|block| Key { tree, block });
                 self.want(keys.collect());
                 let mut closing = Vec::new();
@@ -237,7 +250,7 @@ impl World<'_> {
         self.release(tree, &back);
     }
 
-    fn release(&mut self, tree: u32, back: &RunList) {
+    fn release(&mut self, tree: u8, back: &RunList) {
         for block in back.runs().into_iter().flat_map(|runs| runs.blocks()) {
             assert!(self.granted.remove(&Key { tree, block }), "released twice");
         }
@@ -318,6 +331,14 @@ impl World<'_> {
             |&&key: &&Key| self.is_asked(key) || self.is_mapping(key) || self.slot(key).is_some();
         let known: Vec<_> = keys.iter().filter(known).copied().collect();
         self.wanted.extend(known);
+    }
+
+    fn grow(&mut self) {
+        let before = self.cache.slots() as usize;
+        let more = before + usize::from(self.bytes.byte()) % 4;
+        let old = self.cache.grow(vec![Slot::default(); more.min(SLOTS)]);
+        assert!(old.len() == before || more == before || before == SLOTS);
+        assert!(self.cache.slots() as usize == more.min(SLOTS).max(before));
     }
 
     fn retire(&mut self) {

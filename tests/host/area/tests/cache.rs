@@ -8,7 +8,7 @@ use shared_area::area::wire::{Message, RefList, RunList, BATCH, MESSAGE_MAX};
 
 type Plain = Cache<Vec<Slot>, Vec<Request>>;
 
-const TREE: u32 = 7;
+const TREE: u8 = 7;
 
 fn cache(slots: usize, requests: usize) -> Plain {
     Cache::new(
@@ -62,6 +62,26 @@ fn evict(cache: &mut Plain, most: u32, pressure: Pressure) -> Vec<u32> {
 }
 
 #[test]
+fn with_more_slots_all_stays_where_it_is() {
+    let mut cache = cache(60, 2);
+    let slots = fetch(&mut cache, 10..70);
+    let request = cache.request(TREE).unwrap();
+    assert_eq!(cache.add(request, 70), Added::NoSlot);
+    assert!(cache.send(request).is_none());
+    assert_eq!(cache.grow(vec![Slot::default(); 60]).len(), 60);
+    assert_eq!(cache.grow(vec![Slot::default(); 80]).len(), 60);
+    assert_eq!((cache.slots(), cache.used()), (80, 60));
+    for (block, &slot) in (10..70).zip(&slots) {
+        assert_eq!(cache.find(key(block)), Found::Ready(slot));
+        assert!(!cache.unpin(slot));
+    }
+    assert!((70..200).all(|block| cache.find(key(block)) == Found::Absent));
+    let more = fetch(&mut cache, 100..120);
+    assert!(more.iter().all(|slot| !slots.contains(slot)));
+    assert_eq!(cache.used(), 80);
+}
+
+#[test]
 fn a_batch_is_one_request_and_one_map() {
     let mut cache = cache(200, 2);
     let request = cache.request(TREE).unwrap();
@@ -73,7 +93,7 @@ fn a_batch_is_one_request_and_one_map() {
     assert_eq!(runs.iter().collect::<Vec<_>>(), [(0, BATCH)]);
     let mut bytes = [0; MESSAGE_MAX];
     let fetch = Message::Fetch {
-        tree: TREE,
+        tree: TREE.into(),
         request,
         runs,
     };
