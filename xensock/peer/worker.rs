@@ -28,6 +28,7 @@ use crate::{
     xen::event::Status, //
 };
 use kernel::{
+    pr_warn_once,
     prelude::*,
     sync::atomic::Relaxed,
     time::Msecs, //
@@ -173,7 +174,8 @@ impl Task for Peer {
             Ok(count)
         });
         let received = received.unwrap_or_else(|Lost| {
-            pr_warn!("domain {} has broken the link\n", self.domain);
+            // Once: a peer can break links for ever. They are counted.
+            pr_warn_once!("domain {} has broken the link\n", self.domain);
             self.note_lost();
             self.end();
             0
