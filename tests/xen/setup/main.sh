@@ -72,8 +72,8 @@ run | shell)
 	;;
 test)
 	case ${1:-} in
-	kasan) prepare "${kasan[@]}" ;;
-	*vsock* | *xensock*) prepare "${all[@]}" tools ;;
+	kasan | *-kasan) prepare "${kasan[@]}" ;;
+	checked | *vsock* | *xensock*) prepare "${all[@]}" tools ;;
 	*pageshare*) prepare "${all[@]}" trees ;;
 	*) prepare "${all[@]}" ;;
 	esac

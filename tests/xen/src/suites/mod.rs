@@ -3,6 +3,7 @@
 
 mod guests;
 mod host;
+mod hostile;
 mod kunit;
 mod next;
 mod pageshare;
@@ -70,6 +71,16 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
     if !sockets.is_empty() {
         let run = move |suite: &Suite| xensock::run(suite, &sockets, accel);
         suites.push(("xensock", Box::new(run)));
+    }
+    if ["checked", "xensock-checked"].contains(&filter) {
+        let run = |suite: &Suite| xensock::run_checked(suite, accel);
+        suites.push(("xensock-checked", Box::new(run)));
+    }
+    for (asked, pass) in [("checked", &hostile::CHECKED), ("kasan", &hostile::KASAN)] {
+        if [asked, pass.name].contains(&filter) {
+            let run = |suite: &Suite| hostile::run(suite, pass, accel);
+            suites.push((pass.name, Box::new(run)));
+        }
     }
     for (pass, shared) in shared_areas(filter) {
         if !shared.is_empty() {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Scenarios for sockets between domains, on Debian's kernel: PV and PVH guests, alike and mixed, and dom0.
 
-use super::{check_logs, tell_boot};
+use super::{check_logs, kunit, tell_boot};
 use crate::report::{Suite, Verdict};
 use crate::scenarios::client;
-use crate::scenarios::xensock::{BETWEEN_DOMAINS, BETWEEN_ENDS, BRIEF, Ends, FATES, Scenario};
+use crate::scenarios::xensock::{
+    BETWEEN_DOMAINS, BETWEEN_ENDS, BRIEF, CHECKED, Ends, FATES, Scenario,
+};
 use anyhow::Result;
-use bed::{Bed, Guest, Host, Kind};
+use bed::{Bed, Flavour, Guest, Host, Kind};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -20,6 +22,7 @@ const MODULES: [&str; 3] = ["vsock", "vsock_diag", "vsock_loopback"];
 /// with dom0 while they boot.
 struct Boot {
     kinds: [Kind; 2],
+    flavour: Flavour,
     pairs: &'static [(&'static str, &'static str)],
     /// Whether there are programs below `/tools`.
     tools: bool,
@@ -28,23 +31,35 @@ struct Boot {
 /// For what runs when nothing is asked for.
 const BRIEF_BOOT: Boot = Boot {
     kinds: [Kind::Pv, Kind::Pvh],
+    flavour: Flavour::Stock,
     pairs: &[("a", "b")],
     tools: false,
+};
+
+/// With lockdep and kmemleak in the guests.
+const CHECKED_BOOT: Boot = Boot {
+    kinds: [Kind::Pv, Kind::Pvh],
+    flavour: Flavour::Kunit,
+    pairs: &[("a", "b"), ("b", "a")],
+    tools: true,
 };
 
 const BOOTS: [Boot; 3] = [
     Boot {
         kinds: [Kind::Pv, Kind::Pv],
+        flavour: Flavour::Stock,
         pairs: &[("a", "b"), (DOM0, "a")],
         tools: true,
     },
     Boot {
         kinds: [Kind::Pvh, Kind::Pvh],
+        flavour: Flavour::Stock,
         pairs: &[("a", "b"), ("a", DOM0)],
         tools: true,
     },
     Boot {
         kinds: [Kind::Pv, Kind::Pvh],
+        flavour: Flavour::Stock,
         pairs: &[("a", "b"), ("b", "a")],
         tools: true,
     },
@@ -54,6 +69,12 @@ const BOOTS: [Boot; 3] = [
 pub fn run_brief(suite: &Suite, accel: &str) -> Result<()> {
     let chosen = chosen(|name| BRIEF.contains(&name));
     run_boot(suite, &BRIEF_BOOT, &chosen, accel)
+}
+
+/// Runs what is worth the checks of the KUnit kernel.
+pub fn run_checked(suite: &Suite, accel: &str) -> Result<()> {
+    let chosen = chosen(|name| CHECKED.contains(&name));
+    run_boot(suite, &CHECKED_BOOT, &chosen, accel)
 }
 
 /// All that `wanted` lets through.
@@ -94,7 +115,11 @@ impl Boot {
 
 fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Result<()> {
     let names = boot.kinds.map(|kind| kind.to_string());
-    let host = Host::new(&format!("xensock-{}", names.join("-")));
+    let host = Host::new(&format!(
+        "xensock-{}-{}",
+        boot.flavour.name(),
+        names.join("-")
+    ));
     let host = host.limit(LIMIT).dom0_mib(DOM0_MIB).accel(accel);
     // Two PVH guests on one emulated processor keep it busy with going from one to the other.
     let apart = boot.kinds == [Kind::Pvh, Kind::Pvh];
@@ -104,7 +129,7 @@ fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Re
     }
     // Domains are told apart by what they are and by their place: pv-a, pvh-b.
     for ((kind, place), processor) in boot.kinds.into_iter().zip(["a", "b"]).zip(["1", "2"]) {
-        let guest = Guest::new(&boot.name(place), kind);
+        let guest = Guest::new(&boot.name(place), kind).kernel(boot.flavour);
         let guest = if apart {
             guest.processors(processor)
         } else {
@@ -125,6 +150,9 @@ fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Re
         for scenario in chosen.iter().filter(|one| ends.can(one)) {
             run_one(suite, scenario, &ends);
         }
+    }
+    for guest in bed.guests() {
+        kunit::check_leaks_of(suite, &bed, guest.name());
     }
     check_logs(suite, &bed);
     bed.power_off();

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, bail};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// So many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -44,6 +45,13 @@ impl Address {
         let socket = self.socket()?;
         socket.connect(&self.name).context("connect")?;
         self.prepare(&socket)?;
+        Ok(socket)
+    }
+
+    /// As `connect`, but gives up after that long.
+    pub fn connect_within(&self, limit: Duration) -> Result<Socket> {
+        let socket = self.socket()?;
+        socket.connect_timeout(&self.name, limit)?;
         Ok(socket)
     }
 

@@ -10,12 +10,15 @@
 //!   `load release ADDRESS` lets the other end forget them.
 //! * `load await ADDRESS`: connects, says `connected`, and waits for the end; answers `{ns, errno}`, with the
 //!   time of `CLOCK_MONOTONIC` and 0 for an orderly end.
+//! * `load pester ADDRESS MS SOCKETS`: connects and exchanges bytes again and again, whatever goes wrong, with
+//!   so many sockets at once; answers `{tried, good}`. At the other end is `load echo ADDRESS`.
 //!
 //! An ADDRESS is `vsock:CID:PORT`, `seqpacket:CID:PORT`, `tcp:IP:PORT` or `unix:PATH`.
 
 mod address;
 mod client;
 mod pattern;
+mod pester;
 mod serve;
 
 use anyhow::{Context, Result, bail};
@@ -102,6 +105,8 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
         ("connects", [count]) => client::connects(&address, number(count)?)?,
         ("hold", [count]) => client::hold(&address, number(count)?)?,
         ("release", []) => client::release(&address)?,
+        ("echo", []) => pester::echo(&address)?,
+        ("pester", [limit, sockets]) => pester::pester(&address, number(limit)?, number(sockets)?)?,
         ("await", []) => client::await_end(&address)?,
         _ => bail!("load: cannot {}", words.join(" ")),
     };
@@ -137,6 +142,22 @@ mod tests {
         let done = client::pingpong(&address, 64, 10).unwrap();
         assert!(done["p50"].as_u64().unwrap() <= done["p99"].as_u64().unwrap());
         client::connects(&address, 3).unwrap();
+        std::fs::remove_file(folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_pestered_answers() {
+        let folder = std::env::temp_dir().join(format!("pester-{}", std::process::id()));
+        let place = format!("unix:{}", folder.display());
+        let there = address::parse(&place).unwrap();
+        std::thread::spawn(move || pester::echo(&there).map(drop));
+        let address = address::parse(&place).unwrap();
+        while address.connect().is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let done = pester::pester(&address, 100, 2).unwrap();
+        assert!(done["good"].as_u64().unwrap() > 0, "{done}");
+        assert_eq!(done["good"], done["tried"]);
         std::fs::remove_file(folder).unwrap();
     }
 

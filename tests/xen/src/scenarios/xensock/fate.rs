@@ -87,7 +87,7 @@ pub fn reach(ends: &Ends<'_>) -> Result<()> {
 }
 
 /// Xen's list of grants in use, those with a domain at either end.
-fn grants_with(bed: &Bed, domid: u32) -> Result<Vec<String>> {
+pub fn grants_with(bed: &Bed, domid: u32) -> Result<Vec<String>> {
     let known = bed.xen_log().len();
     bed.dom0().run(&["xl", "debug-keys", "g"])?.ok()?;
     let told = || bed.xen_log().get(known..).unwrap_or_default().to_string();

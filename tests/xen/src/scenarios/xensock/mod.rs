@@ -4,6 +4,7 @@
 
 mod control;
 mod fate;
+pub mod hostile;
 mod idle;
 mod kernel;
 mod knobs;
@@ -73,6 +74,19 @@ pub const BETWEEN_ENDS: [Scenario; 9] = [
 
 /// Of all, what runs when nothing is asked for: without the programs below `/tools`.
 pub const BRIEF: [&str; 2] = ["xensock_brief", "xensock_destroyed"];
+
+/// Those that are worth the checks of the KUnit kernel, which has no trace events and runs no 32-bit programs.
+pub const CHECKED: [&str; 9] = [
+    "xensock_brief",
+    "xensock_seqpacket",
+    "xensock_thousand",
+    "xensock_rules",
+    "xensock_limits",
+    "xensock_figures",
+    "xensock_paused",
+    "xensock_destroyed",
+    "xensock_restored",
+];
 
 /// For two domains that both have the module.
 pub const BETWEEN_DOMAINS: [Scenario; 10] = [

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Instead of the driver's `memory`: what is written to shared memory is wrong now and then.
+
+#[path = "../../xensock/memory.rs"]
+mod honest;
+
+use crate::{
+    account::Account,
+    link::{
+        doorbell::{
+            Bits,
+            WORDS, //
+        },
+        ring::{
+            Fence,
+            Field,
+            Lines, //
+        },
+        wire::{
+            HEAD_MAX,
+            MAGIC,
+            MAGIC_OFFSET, //
+        }, //
+    },
+    mutate::{
+        self,
+        What, //
+    },
+    xen::domain::DomId, //
+};
+use core::ops::Deref;
+use kernel::{
+    alloc::Flags,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
+/// Bytes of a packet's header.
+const HEADER: usize = 8;
+
+/// What each end of a ring writes.
+const PRODUCERS: [Field; 5] = [
+    Field::Prod,
+    Field::ProdFlags,
+    Field::ProdGen,
+    Field::SwitchAt,
+    Field::SpaceEvent,
+];
+const CONSUMERS: [Field; 5] = [
+    Field::Cons,
+    Field::ConsFlags,
+    Field::ConsGen,
+    Field::DataEvent,
+    Field::Limit,
+];
+
+/// So often the control rings' words are written before what was wrong in a link's page is mended:
+/// who has refused the link for it hears of the next call then.
+const PATIENCE: u32 = 12;
+
+/// As the driver's, but what is written may be something else.
+pub(crate) struct Shared {
+    honest: Arc<honest::Shared>,
+    /// The right word of a link's page, with its place in the upper half; 0 if none is wrong.
+    wrong: Atomic<u64>,
+    /// How often to wait until it is mended.
+    patience: Atomic<u32>,
+}
+
+impl Shared {
+    pub(crate) fn grant(
+        account: &Arc<Account>,
+        to: DomId,
+        pages: usize,
+        flags: Flags,
+    ) -> Result<Arc<Self>> {
+        Self::new(honest::Shared::grant(account, to, pages, flags)?)
+    }
+
+    pub(crate) fn map(account: &Arc<Account>, from: DomId, refs: &[u32]) -> Result<Arc<Self>> {
+        Self::new(honest::Shared::map(account, from, refs)?)
+    }
+
+    fn new(honest: Arc<honest::Shared>) -> Result<Arc<Self>> {
+        let shared = Self {
+            honest,
+            wrong: Atomic::new(0),
+            patience: Atomic::new(0),
+        };
+        Ok(Arc::new(shared, GFP_KERNEL)?)
+    }
+
+    /// Writes words of a link's page, a packet's header or a message.
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Result {
+        let mut copy = [0; HEADER + HEAD_MAX];
+        let copy = copy.get_mut(..bytes.len()).ok_or(EINVAL)?;
+        copy.copy_from_slice(bytes);
+        let what = match bytes.len() {
+            4 => What::First,
+            HEADER => What::Header,
+            _ => What::Message,
+        };
+        if mutate::spoil(what, copy) {
+            if let (What::First, Some(right)) = (what, bytes.first_chunk()) {
+                let right = u64::from(u32::from_le_bytes(*right));
+                self.patience.store(PATIENCE, Relaxed);
+                self.wrong.store((at as u64) << 32 | right, Relaxed);
+            }
+        }
+        self.honest.write(at, copy)
+    }
+
+    /// Mends what is wrong in a link's page, when it has been so for a while.
+    fn mend(&self) {
+        let wrong = self.wrong.load(Relaxed);
+        if wrong == 0 {
+            return;
+        }
+        let patience = self.patience.load(Relaxed);
+        self.patience.store(patience.saturating_sub(1), Relaxed);
+        if patience == 0 {
+            if let Some(word) = self.honest.word32((wrong >> 32) as usize) {
+                word.store(wrong as u32);
+            }
+            self.wrong.store(0, Relaxed);
+        }
+    }
+}
+
+impl Deref for Shared {
+    type Target = honest::Shared;
+
+    fn deref(&self) -> &honest::Shared {
+        &self.honest
+    }
+}
+
+/// As the driver's, but a word may be another one.
+#[derive(Clone)]
+pub(crate) struct RingAt {
+    memory: Arc<Shared>,
+    honest: honest::RingAt,
+    what: What,
+}
+
+impl RingAt {
+    pub(crate) fn new(memory: Arc<Shared>, at: usize) -> Self {
+        let magic = memory.word32(MAGIC_OFFSET).map(|word| word.load());
+        let what = match magic {
+            Some(MAGIC) => What::LinkWord,
+            _ => What::Word,
+        };
+        Self {
+            honest: honest::RingAt::new(memory.honest.clone(), at),
+            memory,
+            what,
+        }
+    }
+
+    /// Has words of the same end wrong for a moment each.
+    fn flicker(&self, field: Field) {
+        let of_producer = PRODUCERS.contains(&field);
+        let fields = if of_producer { PRODUCERS } else { CONSUMERS };
+        for _ in 0..mutate::moments() {
+            let field = mutate::one_of(&fields, field);
+            let right = self.honest.load(field);
+            self.honest.store(field, mutate::instead_of(right));
+            self.honest.store(field, right);
+        }
+    }
+
+    fn spoilt(&self, field: Field, value: u32) -> u32 {
+        self.memory.mend();
+        let of_link = matches!(self.what, What::LinkWord);
+        if of_link && matches!(field, Field::DataEvent | Field::SpaceEvent) {
+            return value;
+        }
+        match mutate::strikes(self.what) {
+            true => mutate::instead_of(value),
+            false => value,
+        }
+    }
+}
+
+impl Lines for RingAt {
+    fn load(&self, field: Field) -> u32 {
+        self.honest.load(field)
+    }
+
+    fn load_acquire(&self, field: Field) -> u32 {
+        self.honest.load_acquire(field)
+    }
+
+    fn store(&self, field: Field, value: u32) {
+        self.flicker(field);
+        self.honest.store(field, self.spoilt(field, value));
+    }
+
+    fn store_release(&self, field: Field, value: u32) {
+        self.flicker(field);
+        self.honest.store_release(field, self.spoilt(field, value));
+    }
+
+    fn barrier(&self, why: Fence) {
+        self.honest.barrier(why);
+    }
+}
+
+/// As the driver's, but others' bells ring too, and events come for nothing.
+pub(crate) struct BellsAt(honest::BellsAt);
+
+impl BellsAt {
+    pub(crate) fn new(memory: Arc<Shared>, at: usize) -> Self {
+        Self(honest::BellsAt::new(memory.honest.clone(), at))
+    }
+}
+
+impl Bits for BellsAt {
+    fn set_summary(&self, bits: u64) -> u64 {
+        let before = self.0.set_summary(bits);
+        match mutate::strikes(What::Event) {
+            true => 0,
+            false => before,
+        }
+    }
+
+    fn take_summary(&self) -> u64 {
+        self.0.take_summary()
+    }
+
+    fn set(&self, word: usize, bits: u64) {
+        self.0.set(word, bits);
+        if mutate::strikes(What::Bell) {
+            let other = mutate::below(WORDS as u64) as usize;
+            self.0.set(other, 1 << mutate::below(64));
+            self.0.set_summary(1 << other);
+        }
+    }
+
+    fn take(&self, word: usize) -> u64 {
+        self.0.take(word)
+    }
+}
