@@ -24,7 +24,8 @@ use crate::{
     memory::{
         RingAt,
         Shared, //
-    }, //
+    },
+    vsock::Datagram, //
 };
 use kernel::{
     new_mutex,
@@ -37,6 +38,9 @@ use kernel::{
 
 /// More messages never wait: a peer that takes none is gone.
 const WAITING: usize = 16384;
+
+/// So much of the ring is left to other messages by datagrams, in bytes.
+const NO_DATAGRAMS: u32 = Size::CONTROL.bytes() / 4;
 
 /// The ring that we write.
 struct Sender {
@@ -79,6 +83,15 @@ pub(crate) enum Sent {
     Kept,
 }
 
+/// What has come.
+pub(crate) struct Received {
+    pub(crate) message: Message,
+    /// Of a datagram, unless there was no memory for it.
+    pub(crate) payload: Option<Datagram>,
+    /// The peer wants an event because there is room now.
+    pub(crate) event: bool,
+}
+
 /// Where in the memory of both the segment is that a side writes, in bytes.
 fn segment(writer: Side) -> usize {
     match writer {
@@ -105,23 +118,53 @@ impl Control {
         })
     }
 
-    /// Writes a message, if there is room; then returns whether the peer wants an event for it.
-    fn write(&self, sender: &mut Sender, message: &Message) -> Result<Option<bool>, Lost> {
+    /// Writes a message, and a datagram's payload, if there is room for it and `spare` bytes more;
+    /// then returns whether the peer wants an event for it.
+    fn write(
+        &self,
+        sender: &mut Sender,
+        message: &Message,
+        payload: &[u8],
+        spare: u32,
+    ) -> Result<Option<bool>, Lost> {
         let Sender { lines, ring, .. } = sender;
         let frame = message.encode();
-        if ring.free(lines).map_err(|_| Lost)? < frame.footprint() {
+        if ring.free(lines).map_err(|_| Lost)? < frame.footprint() + spare {
             return Ok(None);
         }
 
         let bytes = frame.bytes();
-        let place = ring.place(bytes.len() as u32);
-        let (first, second) = bytes.split_at_checked(place.first as usize).ok_or(Lost)?;
-        let at = segment(self.side);
-        let first = self.memory.write(at + place.offset as usize, first);
-        let second = self.memory.write(at, second);
-        first.and(second).map_err(|_| Lost)?;
+        let place = ring.place((bytes.len() + payload.len()) as u32);
+        let head = self.put(&place, bytes);
+        let rest = self.put(&place.after(bytes.len() as u32), payload);
+        head.and(rest).map_err(|_| Lost)?;
         let wanted = ring.publish(lines, frame.footprint());
         wanted.map(Some).map_err(|_| Lost)
+    }
+
+    /// Writes what is at the beginning of a place in the ring that we write.
+    fn put(&self, place: &Place, bytes: &[u8]) -> Result {
+        let at = segment(self.side);
+        let first = bytes.len().min(place.first as usize);
+        let (first, second) = bytes.split_at_checked(first).ok_or(EINVAL)?;
+        self.memory.write(at + place.offset as usize, first)?;
+        self.memory.write(at, second)
+    }
+
+    /// Sends a datagram, unless there is no room.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn send_datagram(
+        &self,
+        message: &Message,
+        payload: &[u8],
+    ) -> Result<Option<Sent>, Lost> {
+        let mut sender = self.sender.lock();
+        if !sender.waiting.is_empty() {
+            return Ok(None);
+        }
+        let wanted = self.write(&mut sender, message, payload, NO_DATAGRAMS)?;
+        Ok(wanted.map(|tell| if tell { Sent::Tell } else { Sent::Quietly }))
     }
 
     /// Sends a message, or keeps it until there is room.
@@ -130,7 +173,7 @@ impl Control {
     pub(crate) fn send(&self, message: Message) -> Result<Sent, Lost> {
         let mut sender = self.sender.lock();
         if sender.waiting.is_empty() {
-            match self.write(&mut sender, &message)? {
+            match self.write(&mut sender, &message, &[], 0)? {
                 Some(true) => return Ok(Sent::Tell),
                 Some(false) => return Ok(Sent::Quietly),
                 None => {}
@@ -153,7 +196,7 @@ impl Control {
         let mut event = false;
         let mut sent = 0;
         while let Some(message) = sender.waiting.get(sent).copied() {
-            if let Some(wanted) = self.write(&mut sender, &message)? {
+            if let Some(wanted) = self.write(&mut sender, &message, &[], 0)? {
                 event |= wanted;
                 sent += 1;
                 continue;
@@ -172,11 +215,10 @@ impl Control {
         Ok(event)
     }
 
-    /// Receives a message; also returns whether the peer wants an event because there is room now.
-    /// [`None`] if there is no message; then an event comes when there is one.
+    /// Receives a message. [`None`] if there is none; then an event comes when there is one.
     ///
     /// Context: process context, may sleep.
-    pub(crate) fn receive(&self) -> Result<Option<(Message, bool)>, Lost> {
+    pub(crate) fn receive(&self) -> Result<Option<Received>, Lost> {
         let mut receiver = self.receiver.lock();
         let Receiver { lines, ring } = &mut *receiver;
         let read = |place: &Place, bytes: &mut [u8]| self.read(place, bytes);
@@ -199,8 +241,24 @@ impl Control {
         let head = &mut head[..HEAD_MAX.min(len as usize)];
         self.read(&packet.payload, head).map_err(|_| Lost)?;
         let message = Message::decode(packet.header.kind, len, head).map_err(|_| Lost)?;
+        let payload = match message {
+            Message::Datagram { len, .. } => self.payload(&packet.payload, len),
+            _ => None,
+        };
         let event = ring.release(lines, packet.footprint).map_err(|_| Lost)?;
-        Ok(Some((message, event)))
+        Ok(Some(Received {
+            message,
+            payload,
+            event,
+        }))
+    }
+
+    /// Copies the `len` bytes of a datagram that are at the end of a place.
+    fn payload(&self, place: &Place, len: u32) -> Option<Datagram> {
+        let mut datagram = Datagram::new(len as usize).ok()?;
+        let place = place.after(place.len().checked_sub(len)?);
+        self.read(&place, datagram.payload()).ok()?;
+        Some(datagram)
     }
 
     /// Reads what is at the beginning of a place in the ring that we read.

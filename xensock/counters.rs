@@ -89,6 +89,13 @@ pub(crate) struct Counters {
     pub(crate) rings_grown: Count,
     /// or to a smaller one.
     pub(crate) rings_shrunk: Count,
+    /// Datagrams that programs have sent, to others' rings,
+    pub(crate) datagrams_sent: Count,
+    /// that have come and wait for programs, or did,
+    pub(crate) datagrams_received: Count,
+    /// and that have come in vain: no socket has their port, or too much waits there already, or
+    /// the rules forbid it, or there was no memory.
+    pub(crate) datagrams_lost: Count,
     /// Connections that ended because the other domain had broken a ring.
     pub(crate) broken_rings: Count,
     /// Links that ended because the other domain had broken them.
@@ -121,6 +128,9 @@ impl Counters {
             reset: Count::new(),
             rings_grown: Count::new(),
             rings_shrunk: Count::new(),
+            datagrams_sent: Count::new(),
+            datagrams_received: Count::new(),
+            datagrams_lost: Count::new(),
             broken_rings: Count::new(),
             broken_links: Count::new(),
         })

@@ -24,6 +24,7 @@ pub mod bindings;
 mod conn;
 mod control;
 mod counters;
+mod datagrams;
 mod driver;
 mod ends;
 pub mod link;

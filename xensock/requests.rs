@@ -136,6 +136,9 @@ fn get_stats(driver: &Driver, argument: UserSlice) -> Result {
         broken_rings: counters.broken_rings.get(),
         broken_links: counters.broken_links.get(),
         rings_shrunk: counters.rings_shrunk.get(),
+        datagrams_sent: counters.datagrams_sent.get(),
+        datagrams_received: counters.datagrams_received.get(),
+        datagrams_lost: counters.datagrams_lost.get(),
         ..SockStats::default()
     })
 }

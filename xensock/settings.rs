@@ -5,6 +5,7 @@
 use crate::{
     admission::Rules,
     counters::Counters,
+    datagrams::Ports,
     driver::Driver,
     link::{
         policy::Verdict,
@@ -71,6 +72,9 @@ pub(crate) struct Settings {
     /// To whom this domain may connect.
     #[pin]
     pub(crate) outgoing: Rules,
+    /// Who receives datagrams.
+    #[pin]
+    pub(crate) ports: Ports,
     /// What all links count together.
     #[pin]
     pub(crate) counters: Counters,
@@ -95,6 +99,7 @@ impl Settings {
             closed: Atomic::new(closed),
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
+            ports <- Ports::new(),
             counters <- Counters::new(),
             ending: Arc::pin_init(Worker::steady(c"xensock-watches", kernel::static_lock_class!(), Ending::new()), GFP_KERNEL)?,
             reaper <- new_irq_lock!(None),

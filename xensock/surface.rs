@@ -119,6 +119,12 @@ attributes! { State, INFO:
     RingsGrown c"rings_grown" = |s| s.settings().counters.rings_grown.get();
     /// Rings that were exchanged for smaller ones.
     RingsShrunk c"rings_shrunk" = |s| s.settings().counters.rings_shrunk.get();
+    /// Datagrams that programs have sent.
+    DatagramsSent c"datagrams_sent" = |s| s.settings().counters.datagrams_sent.get();
+    /// Datagrams that have come for programs.
+    DatagramsReceived c"datagrams_received" = |s| s.settings().counters.datagrams_received.get();
+    /// Datagrams that have come in vain.
+    DatagramsLost c"datagrams_lost" = |s| s.settings().counters.datagrams_lost.get();
     /// Connections that ended because a ring was broken.
     BrokenRings c"broken_rings" = |s| s.settings().counters.broken_rings.get();
     /// Links that ended because the other domain had broken them.

@@ -9,10 +9,12 @@ use crate::{
     conn::Conn,
     counters::Tally,
     driver::Driver,
+    link::wire::DATAGRAM_MAX,
     linux::work::Worker,
     vsock::{
         Address,
         Incoming,
+        Kind,
         Locked,
         Outgoing,
         Release,
@@ -31,6 +33,8 @@ use kernel::{
 
 impl Transport for Worker<Driver> {
     type Socket = Conn;
+
+    const DATAGRAMS: bool = true;
 
     fn local_cid(&self) -> u32 {
         self.own().cid()
@@ -66,7 +70,10 @@ impl Transport for Worker<Driver> {
         conn.close();
     }
 
-    fn release(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Release {
+    fn release(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Release {
+        if sock.kind() == Kind::Datagram {
+            self.settings().ports.release(sock);
+        }
         conn.close();
         Release::Remove
     }
@@ -141,6 +148,45 @@ impl Transport for Worker<Driver> {
 
     fn buffer_size(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>, wanted: u64) -> u64 {
         conn.set_limit(wanted)
+    }
+
+    fn bind_datagram(
+        &self,
+        sock: &Locked,
+        _conn: ArcBorrow<'_, Conn>,
+        wanted: Address,
+    ) -> Result {
+        self.settings().ports.bind(sock, wanted)
+    }
+
+    fn allow_datagram(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>, remote: Address) -> bool {
+        self.allow(sock, conn, remote)
+    }
+
+    fn send_datagram(
+        &self,
+        sock: &Locked,
+        _conn: ArcBorrow<'_, Conn>,
+        remote: Address,
+        message: &mut Outgoing<'_>,
+        len: usize,
+    ) -> Result<usize> {
+        let peer = DomId::from_cid(remote.cid).ok_or(ENODEV)?;
+        if len > DATAGRAM_MAX as usize {
+            return Err(EMSGSIZE);
+        }
+        self.may_connect(peer, remote.port)?;
+        // Before anything is locked that others need: the program's memory may take its time.
+        let mut payload = KVec::with_capacity(len, GFP_KERNEL)?;
+        if message.source().copy_from_iter_vec(&mut payload, GFP_KERNEL)? != len {
+            return Err(EFAULT);
+        }
+        let (link, new) = self.link(peer)?;
+        if new {
+            self.kick();
+        }
+        link.send_datagram(sock.local().port, remote.port, &payload)?;
+        Ok(len)
     }
 
     /// Nothing: what is in the ring can be received, whatever its sender does.

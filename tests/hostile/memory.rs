@@ -97,10 +97,13 @@ impl Shared {
         Ok(Arc::new(shared, GFP_KERNEL)?)
     }
 
-    /// Writes words of a link's page, a packet's header or a message.
+    /// Writes words of a link's page, a packet's header or a message; or what is in a datagram,
+    /// as it is.
     pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Result {
         let mut copy = [0; HEADER + HEAD_MAX];
-        let copy = copy.get_mut(..bytes.len()).ok_or(EINVAL)?;
+        let Some(copy) = copy.get_mut(..bytes.len()) else {
+            return self.honest.write(at, bytes);
+        };
         copy.copy_from_slice(bytes);
         let what = match bytes.len() {
             4 => What::First,

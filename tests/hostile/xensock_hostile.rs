@@ -30,6 +30,8 @@ mod conn;
 mod control;
 #[path = "../../xensock/counters.rs"]
 mod counters;
+#[path = "../../xensock/datagrams.rs"]
+mod datagrams;
 #[path = "../../xensock/driver.rs"]
 mod driver;
 #[path = "../../xensock/ends.rs"]

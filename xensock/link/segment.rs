@@ -113,6 +113,23 @@ impl Place {
         }
     }
 
+    /// Returns the place of the rest of the run behind its first `skip` bytes.
+    pub const fn after(&self, skip: u32) -> Self {
+        let Some(skip) = skip.checked_sub(self.first) else {
+            return Self {
+                offset: self.offset + skip,
+                first: self.first - skip,
+                ..*self
+            };
+        };
+        Self {
+            offset: skip,
+            first: self.second.saturating_sub(skip),
+            second: 0,
+            ..*self
+        }
+    }
+
     /// Returns the number of bytes of the run.
     pub const fn len(&self) -> u32 {
         self.first + self.second

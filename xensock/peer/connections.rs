@@ -183,7 +183,7 @@ impl Peer {
                 self.end();
                 Ok(())
             }
-            (Message::Hello { .. } | Message::Datagram { .. }, _) => Ok(()),
+            (Message::Hello { .. }, _) => Ok(()),
             _ => Err(Lost),
         }
     }

@@ -4,6 +4,7 @@
 
 mod admission;
 mod connections;
+mod datagrams;
 mod home;
 mod later;
 mod notes;

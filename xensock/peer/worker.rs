@@ -50,13 +50,18 @@ impl Peer {
     /// Takes messages of the peer. Returns how many there were; if [`BUDGET`], there may be more.
     fn receive(&self) -> Result<usize, Lost> {
         for count in 0..BUDGET {
-            let Some((message, event)) = self.control.receive()? else {
+            let Some(received) = self.control.receive()? else {
                 return Ok(count);
             };
-            if event {
+            if received.event {
                 self.ring_control();
             }
-            self.handle(message)?;
+            match received.message {
+                Message::Datagram {
+                    src_port, dst_port, ..
+                } => self.datagram(src_port, dst_port, received.payload),
+                message => self.handle(message)?,
+            }
         }
         Ok(BUDGET)
     }

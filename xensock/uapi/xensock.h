@@ -99,6 +99,9 @@ struct xensock_socket {
  * @broken_rings: out: connections that ended because a ring was broken
  * @broken_links: out: links that ended because the other domain broke them
  * @rings_shrunk: out: rings that were exchanged for smaller ones
+ * @datagrams_sent: out: datagrams that programs have sent
+ * @datagrams_received: out: datagrams that have come for programs
+ * @datagrams_lost: out: datagrams that have come in vain
  * @reserved: zero
  *
  * What comes in for all but @version and what is reserved does not matter. Each
@@ -135,7 +138,10 @@ struct xensock_stats {
 	__u64 broken_rings;
 	__u64 broken_links;
 	__u64 rings_shrunk;
-	__u64 reserved[4];
+	__u64 datagrams_sent;
+	__u64 datagrams_received;
+	__u64 datagrams_lost;
+	__u64 reserved[1];
 };
 
 /* For direction: connections to this domain, and those that it opens. */

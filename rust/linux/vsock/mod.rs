@@ -51,6 +51,17 @@ pub const CID_HOST: u32 = bindings::VMADDR_CID_HOST;
 /// Any port.
 pub const PORT_ANY: u32 = bindings::VMADDR_PORT_ANY as u32;
 
+/// Ports up to here are for the privileged.
+pub const LAST_PRIVILEGED_PORT: u32 = 1023;
+
+/// Returns whether the program that calls may bind privileged ports (`CAP_NET_BIND_SERVICE`).
+///
+/// Context: a program's.
+pub fn may_bind_privileged() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { kernel::bindings::capable(kernel::bindings::CAP_NET_BIND_SERVICE as i32) }
+}
+
 /// The address of an end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {

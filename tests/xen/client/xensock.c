@@ -31,8 +31,8 @@ static const struct field stats[] = {
 	STATS(refused_limit), STATS(refused_memory), STATS(over_sockets),
 	STATS(over_memory), STATS(reset), STATS(rings_grown),
 	STATS(broken_rings), STATS(broken_links), STATS(rings_shrunk),
-	STATS(reserved[0]), STATS(reserved[1]), STATS(reserved[2]),
-	STATS(reserved[3]),
+	STATS(datagrams_sent), STATS(datagrams_received), STATS(datagrams_lost),
+	STATS(reserved[0]),
 };
 
 static const struct field rule[] = {

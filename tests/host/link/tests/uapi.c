@@ -62,7 +62,10 @@ AT(stats, rings_grown, 192);
 AT(stats, broken_rings, 200);
 AT(stats, broken_links, 208);
 AT(stats, rings_shrunk, 216);
-AT(stats, reserved, 224);
+AT(stats, datagrams_sent, 224);
+AT(stats, datagrams_received, 232);
+AT(stats, datagrams_lost, 240);
+AT(stats, reserved, 248);
 
 SIZE(check, 40);
 AT(check, version, 0);

@@ -13,9 +13,9 @@ const EINVAL: u64 = 22;
 const PORT: u32 = 5300;
 const SOCKETS: u64 = 3;
 /// The calls, and how many 64-bit words each has reserved.
-const CALLS: [(&str, u32); 4] = [("get", 6), ("next", 6), ("stats", 4), ("check", 2)];
+const CALLS: [(&str, u32); 4] = [("get", 6), ("next", 6), ("stats", 1), ("check", 2)];
 /// Figures of `stats` that are files.
-const INFO: [&str; 21] = [
+const INFO: [&str; 24] = [
     "links",
     "sockets",
     "sent_bytes",
@@ -34,6 +34,9 @@ const INFO: [&str; 21] = [
     "reset",
     "rings_grown",
     "rings_shrunk",
+    "datagrams_sent",
+    "datagrams_received",
+    "datagrams_lost",
     "broken_rings",
     "broken_links",
     "cid",

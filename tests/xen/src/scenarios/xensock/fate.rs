@@ -86,6 +86,12 @@ pub fn reach(ends: &Ends<'_>) -> Result<()> {
     connects("3").map(drop)
 }
 
+/// As `reach`, of a server that is not there yet.
+pub fn reach_served(ends: &Ends<'_>) -> Result<()> {
+    let _server = ends.server.serve("vsock")?;
+    reach(ends)
+}
+
 /// Xen's list of grants in use, those with a domain at either end.
 pub fn grants_with(bed: &Bed, domid: u32) -> Result<Vec<String>> {
     let known = bed.xen_log().len();

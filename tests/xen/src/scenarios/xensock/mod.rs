@@ -3,6 +3,7 @@
 //! peer.
 
 mod control;
+mod datagrams;
 mod fate;
 pub mod hostile;
 mod idle;
@@ -76,25 +77,27 @@ pub const BETWEEN_ENDS: [Scenario; 9] = [
 pub const BRIEF: [&str; 2] = ["xensock_brief", "xensock_destroyed"];
 
 /// Those that are worth the checks of the KUnit kernel, which has no trace events and runs no 32-bit programs.
-pub const CHECKED: [&str; 9] = [
+pub const CHECKED: [&str; 10] = [
     "xensock_brief",
     "xensock_seqpacket",
     "xensock_thousand",
     "xensock_rules",
     "xensock_limits",
     "xensock_figures",
+    "xensock_datagrams",
     "xensock_paused",
     "xensock_destroyed",
     "xensock_restored",
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 10] = [
+pub const BETWEEN_DOMAINS: [Scenario; 11] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
     one("xensock_rings", rings::rings),
+    one("xensock_datagrams", datagrams::datagrams),
     one("xensock_idle", idle::idle),
     one("xensock_ioctl", control::ioctl),
     one("xensock_figures", sight::figures),
