@@ -38,8 +38,9 @@ use kernel::{
 /// Bytes of a KiB.
 const KIB: u64 = 1024;
 
-/// The pages of a connection's first segment, as a power of two, per direction: 32 KiB.
-const FIRST_ORDER: u32 = 3;
+/// The pages of a connection's first segment, as a power of two, per direction: 16 KiB, of which
+/// growth gets to the largest in as many steps as from 32 KiB.
+const FIRST_ORDER: u32 = 2;
 
 /// The largest segment, as a power of two of pages: 1 MiB per direction.
 const LAST_ORDER: u32 = 8;

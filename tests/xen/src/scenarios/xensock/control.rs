@@ -126,8 +126,8 @@ fn sockets(client: &Client<'_, '_>, other: u32, opened_here: bool) -> Result<()>
             ("type", 1),
             ("sent_bytes", 6),
             ("received_bytes", 6),
-            ("send_ring_bytes", 32768),
-            ("receive_ring_bytes", 32768),
+            ("send_ring_bytes", 16384),
+            ("receive_ring_bytes", 16384),
             ("rings_grown", 0),
         ] {
             ensure!(

@@ -12,7 +12,7 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("rules_out", "\n"),
     ("default_policy", "open"),
     ("largest_ring_kb", "1024"),
-    ("first_ring_kb", "32"),
+    ("first_ring_kb", "16"),
     ("max_sockets_per_peer", "2048"),
     ("memory_per_peer_kb", "98304"),
 ];

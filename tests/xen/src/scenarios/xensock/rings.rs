@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 const PORT: u32 = 5400;
 const MOST_KIB: u64 = 4096;
-const FIRST_KIB: u64 = 32;
+const FIRST_KIB: u64 = 16;
 /// In four parts.
 const STREAM: &str = "48MiB";
 /// Between those, longer than it takes a ring to shrink.
