@@ -10,6 +10,11 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Xen refuses how TCG virtualises RDTSCP: a PVH guest would never get past its first one. The others are
+/// promises about `rep movsb` and `rep stosb` that TCG does not keep: it goes byte by byte, and with them
+/// kernels copy and clear pages so.
+const CPU: &str = "max,-rdtscp,-erms,-fsrm,-fsrs";
+
 /// A running QEMU, killed when dropped.
 pub struct Qemu {
     child: Arc<duct::Handle>,
@@ -109,8 +114,7 @@ fn machine_words(host: &Host) -> Vec<String> {
         &host.accel,
     ];
     let mut words: Vec<String> = words.map(String::from).into();
-    // Xen refuses how TCG virtualises RDTSCP: a PVH guest would never get past its first one.
-    words.extend(["-cpu", "max,-rdtscp", "-smp", &cpus, "-m", &memory].map(String::from));
+    words.extend(["-cpu", CPU, "-smp", &cpus, "-m", &memory].map(String::from));
     words.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(String::from));
     words.extend(["-display", "none", "-monitor", "none"].map(String::from));
     words
