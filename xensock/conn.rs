@@ -7,6 +7,7 @@
 //! for no program.
 
 use crate::{
+    busy::Busy,
     counters::{
         Tally,
         Way, //
@@ -76,6 +77,7 @@ pub(crate) struct Conn {
     need: Atomic<u32>,
     /// The ring cannot be larger than this, in bytes.
     most: Atomic<u32>,
+    busy: Busy,
     #[pin]
     tx: SpinLock<Option<Tx>>,
     #[pin]
@@ -91,6 +93,7 @@ impl Conn {
             limit: Atomic::new(0),
             need: Atomic::new(0),
             most: Atomic::new(Size::MAX.bytes()),
+            busy: Busy::new(),
             tx <- new_spinlock!(None),
             rx <- new_spinlock!(None),
         })
@@ -355,6 +358,19 @@ impl Conn {
             sock.hold().peer_shutdown(Shutdown::RECEIVE);
         }
         room as usize
+    }
+
+    /// Looks for so many microseconds at the most whether `target` bytes come, or a packet, or what
+    /// comes is broken.
+    pub(crate) fn look_for_data(&self, sock: &Locked, target: usize, most_us: u32) -> bool {
+        let target = match self.kind {
+            Kind::Seqpacket => 1,
+            _ => target.max(1),
+        };
+        self.busy.look(most_us, || {
+            let there = self.try_rx(sock, |rx| rx.look());
+            there.map_or(true, |bytes| bytes as usize >= target)
+        })
     }
 
     /// Asks to be woken when `target` bytes can be received; returns whether they can already, or

@@ -21,6 +21,7 @@ mod admission;
 mod bells;
 #[path = "../rust/bindings/mod.rs"]
 pub mod bindings;
+mod busy;
 mod conn;
 mod control;
 mod counters;

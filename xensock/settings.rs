@@ -55,6 +55,9 @@ const MOST_MEMORY_KIB: u64 = 96 << 10;
 /// The least that may be set: a link, and a connection with the smallest rings.
 const LEAST_MEMORY_KIB: u64 = 64;
 
+/// The longest that a program may look for data before it sleeps, in microseconds.
+const MOST_BUSY_US: u32 = 10_000;
+
 /// See the module's documentation.
 #[pin_data]
 pub(crate) struct Settings {
@@ -65,6 +68,7 @@ pub(crate) struct Settings {
     last_order: Atomic<u32>,
     most_sockets: Atomic<u32>,
     most_memory_kib: Atomic<u64>,
+    busy_poll_us: Atomic<u32>,
     /// Whether others may connect only where a rule allows it.
     closed: Atomic<bool>,
     /// Who may connect to this domain.
@@ -97,6 +101,7 @@ impl Settings {
             last_order: Atomic::new(LAST_ORDER),
             most_sockets: Atomic::new(MOST_SOCKETS),
             most_memory_kib: Atomic::new(MOST_MEMORY_KIB),
+            busy_poll_us: Atomic::new(0),
             closed: Atomic::new(closed),
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
@@ -206,6 +211,24 @@ impl Settings {
             return Err(ERANGE);
         }
         self.most_memory_kib.store(kib, Relaxed);
+        Ok(())
+    }
+
+    /// How long a program looks for data before it sleeps, in microseconds, at the most.
+    pub(crate) fn busy_poll_us(&self) -> u32 {
+        self.busy_poll_us.load(Relaxed)
+    }
+
+    /// Sets how long a program looks for data before it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if that is longer than [`MOST_BUSY_US`].
+    pub(crate) fn set_busy_poll_us(&self, us: u64) -> Result {
+        match u32::try_from(us) {
+            Ok(us @ 0..=MOST_BUSY_US) => self.busy_poll_us.store(us, Relaxed),
+            _ => return Err(ERANGE),
+        }
         Ok(())
     }
 

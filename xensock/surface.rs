@@ -74,6 +74,9 @@ attributes! { State, ROOT:
     /// How much memory may be shared with one domain.
     MemoryPerPeerKb c"memory_per_peer_kb" = |s| s.settings().most_memory() / u64::from(KIB),
         set |s, text| s.settings().set_most_memory(number(text)?);
+    /// How long a program looks for data before it sleeps.
+    BusyPollUs c"busy_poll_us" = |s| s.settings().busy_poll_us(),
+        set |s, text| s.settings().set_busy_poll_us(number(text)?);
 }
 
 attributes! { State, INFO:

@@ -142,6 +142,16 @@ impl Transport for Worker<Driver> {
         Ok(conn.await_data(sock, target))
     }
 
+    fn sleep_on_data(
+        &self,
+        sock: &Locked,
+        conn: ArcBorrow<'_, Conn>,
+        target: usize,
+    ) -> Result<bool> {
+        let most_us = self.settings().busy_poll_us();
+        Ok(conn.look_for_data(sock, target, most_us) || conn.await_data(sock, target))
+    }
+
     fn await_space(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Result<bool> {
         Ok(conn.await_space(sock))
     }
@@ -150,12 +160,7 @@ impl Transport for Worker<Driver> {
         conn.set_limit(wanted)
     }
 
-    fn bind_datagram(
-        &self,
-        sock: &Locked,
-        _conn: ArcBorrow<'_, Conn>,
-        wanted: Address,
-    ) -> Result {
+    fn bind_datagram(&self, sock: &Locked, _conn: ArcBorrow<'_, Conn>, wanted: Address) -> Result {
         self.settings().ports.bind(sock, wanted)
     }
 
@@ -178,7 +183,11 @@ impl Transport for Worker<Driver> {
         self.may_connect(peer, remote.port)?;
         // Before anything is locked that others need: the program's memory may take its time.
         let mut payload = KVec::with_capacity(len, GFP_KERNEL)?;
-        if message.source().copy_from_iter_vec(&mut payload, GFP_KERNEL)? != len {
+        if message
+            .source()
+            .copy_from_iter_vec(&mut payload, GFP_KERNEL)?
+            != len
+        {
             return Err(EFAULT);
         }
         let (link, new) = self.link(peer)?;

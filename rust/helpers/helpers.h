@@ -283,6 +283,9 @@ struct delayed_work *xenoxide_vsock_close_work(struct vsock_sock *vsk);
 bool *xenoxide_vsock_close_scheduled(struct vsock_sock *vsk);
 struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work);
 
+/* sched.c */
+bool xenoxide_must_yield(void);
+
 /* work.c */
 struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
 						  bool freezable);

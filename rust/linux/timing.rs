@@ -20,6 +20,14 @@ fn now() -> i64 {
     unsafe { bindings::ktime_get() }
 }
 
+/// Returns whether somebody else is to run on this processor, or a signal waits for the program.
+///
+/// Context: process context.
+pub fn must_yield() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { xen_bindings::xenoxide_must_yield() }
+}
+
 /// The longest of some times. One thread at a time adds to it.
 pub struct Longest(Atomic<i64>);
 

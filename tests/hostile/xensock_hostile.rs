@@ -24,6 +24,8 @@ mod admission;
 mod bells;
 #[path = "../../rust/bindings/mod.rs"]
 pub mod bindings;
+#[path = "../../xensock/busy.rs"]
+mod busy;
 #[path = "../../xensock/conn.rs"]
 mod conn;
 #[path = "../../xensock/control.rs"]

@@ -472,7 +472,7 @@ unsafe extern "C" fn notify_recv_pre_block<T: Transport>(
     // SAFETY: By the requirements.
     from_result(|| unsafe {
         with::<T, _>(vsk, |transport, sock, socket| {
-            if transport.await_data(sock, socket, target)? {
+            if transport.sleep_on_data(sock, socket, target)? {
                 // The caller is in the queue of those who wait already: it does not sleep then.
                 xen_bindings::xenoxide_sock_data_ready(sock.base());
             }

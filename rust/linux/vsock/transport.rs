@@ -186,6 +186,21 @@ pub trait Transport: Send + Sync + Sized + 'static {
         target: usize,
     ) -> Result<bool>;
 
+    /// As [`Transport::await_data`], but the program is about to sleep, not only to ask: it may be
+    /// worth looking for a while.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the program shall see.
+    fn sleep_on_data(
+        &self,
+        sock: &Locked,
+        socket: ArcBorrow<'_, Self::Socket>,
+        target: usize,
+    ) -> Result<bool> {
+        self.await_data(sock, socket, target)
+    }
+
     /// A program is about to wait until there is room: from here on it must come with
     /// [`Sock::write_space`](super::Sock::write_space). Returns whether there is some already, now
     /// that this is so.

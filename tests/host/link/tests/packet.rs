@@ -4,7 +4,7 @@
 
 use socket_link::link::packet::{self, footprint, longest, Header, Packet, EOR};
 use socket_link::link::ring::{Broken, Consumer, Field, Lines, Producer};
-use socket_link::link::segment::{Size, PAGE};
+use socket_link::link::segment::{Place, Size, PAGE};
 use socket_link::plain::Words;
 
 struct Ring {
@@ -156,4 +156,27 @@ fn a_packet_is_in_one_segment() {
     ring.words.store(Field::ProdGen, 1);
     ring.words.store(Field::Prod, 16);
     assert_eq!(ring.peek(0, PAGE), Err(Broken::Packet));
+}
+
+/// The offsets of a place's bytes, in order.
+fn offsets(place: &Place) -> Vec<u32> {
+    let first = place.offset..place.offset + place.first;
+    first.chain(0..place.second).collect()
+}
+
+#[test]
+fn what_is_behind_some_bytes_of_a_place() {
+    let place = Place {
+        slot: 1,
+        offset: 4090,
+        first: 6,
+        second: 5,
+    };
+    let all = offsets(&place);
+    for skip in 0..=place.len() {
+        let rest = place.after(skip);
+        assert_eq!(rest.slot, place.slot);
+        assert_eq!(offsets(&rest), all[skip as usize..], "behind {skip}");
+    }
+    assert!(place.after(place.len() + 1).is_empty());
 }

@@ -7,7 +7,7 @@ use bed::tools;
 
 const FOLDER: &str = "/sys/class/misc/xensock";
 /// What is changed here, and its default.
-const DEFAULTS: [(&str, &str); 7] = [
+const DEFAULTS: [(&str, &str); 8] = [
     ("rules", "\n"),
     ("rules_out", "\n"),
     ("default_policy", "open"),
@@ -15,6 +15,7 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("first_ring_kb", "16"),
     ("max_sockets_per_peer", "2048"),
     ("memory_per_peer_kb", "98304"),
+    ("busy_poll_us", "0"),
 ];
 
 impl End<'_> {

@@ -2,6 +2,7 @@
 //! Sockets between domains: the kernel tree's own tests, programs that people have, and what can happen to a
 //! peer.
 
+mod busy;
 mod control;
 mod datagrams;
 mod fate;
@@ -91,13 +92,14 @@ pub const CHECKED: [&str; 10] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 11] = [
+pub const BETWEEN_DOMAINS: [Scenario; 12] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
     one("xensock_rings", rings::rings),
     one("xensock_datagrams", datagrams::datagrams),
+    one("xensock_busy", busy::busy),
     one("xensock_idle", idle::idle),
     one("xensock_ioctl", control::ioctl),
     one("xensock_figures", sight::figures),
