@@ -21,7 +21,7 @@ const GUEST_MIB: u32 = 224;
 const DISK: &str = "xen-blkfront: each guest with a private disk";
 const TIMES: &str = "time from creation to the service's start, by that with a private disk";
 const SECTORS: &str =
-    "none: the most sectors for any later guest, by those for the first with the same release";
+    "none: the most sectors for a later guest, by those for the first with the same release";
 const PAGES: &str = "none: of the pages of files that a guest with a private disk has in memory";
 
 /// What guests have in common.

@@ -3,9 +3,10 @@
  * Reads two trees that should be the same in every way there is, by chance, and
  * compares.
  *
- * torture KNOWN SEEN PROCESSES SEED STOP: until the file STOP is there; prints
- * a line when it has begun, and in the end how many operations there were, or
- * the first thing that was not the same.
+ * torture KNOWN SEEN PROCESSES SEED UNTIL: UNTIL is a file that will be there, or
+ * how many operations each process does. Prints a line when it has begun, and in
+ * the end how many operations there were, or the first thing that was not the
+ * same.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -25,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MOST = 1 << 18, ROUND = 64 };
+enum { PAGE = 4096, MOST = 1 << 18 };
 
 /* The same file of both trees, opened. */
 struct pair {
@@ -327,16 +328,16 @@ static int once(const char *name)
 	return S_ISDIR(facts.st_mode) ? directory(name) : 0;
 }
 
-/* Until `stop` is there, or something is wrong. */
-static int torture(uint64_t seed, const char *stop, int told)
+/* Operations until it is time to end, or something is wrong. */
+static int torture(uint64_t seed, const char *until, int told)
 {
-	uint64_t done = 0;
+	uint64_t most = strtoull(until, NULL, 0), done = 0;
 
 	state = seed * 0x9e3779b97f4a7c15u + 1;
-	while (access(stop, F_OK)) {
-		for (int i = 0; i < ROUND; i++, done++)
-			if (once(names[chance(count)]))
-				return 1;
+	while (most ? done < most : access(until, F_OK)) {
+		if (once(names[chance(count)]))
+			return 1;
+		done++;
 	}
 	return write(told, &done, sizeof(done)) != sizeof(done);
 }

@@ -52,9 +52,10 @@ pub fn run(suite: &Suite, chosen: &[&str], accel: &str) -> Result<()> {
     host = host.guest(rooted("wrong", Kind::Pvh, &wrong));
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
-    root::share(&bed).context("dom0 shares a tree")?;
+    root::create(&bed).context("dom0 creates an area")?;
     let kinds = [Kind::Pv, Kind::Pvh];
     if chosen.contains(&NAMES[0]) {
+        root::share(&bed).context("dom0 shares a tree")?;
         for kind in kinds {
             let name = format!("{kind}-root");
             suite.run(&format!("{} {name}", NAMES[0]), || root::root(&bed, &name));
