@@ -12,8 +12,8 @@ use crate::metric::Metric;
 use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::SYSFS;
 use bed::{Bed, Machine};
-use std::collections::HashSet;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,9 @@ const READY: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(500);
 /// No guest's size has changed for so long: they have come to rest.
 const QUIET: Duration = Duration::from_secs(6);
+/// What a release takes, the file that all read aside; and what a guest has mapped of it.
+const RELEASE_MIB: u32 = 224;
+const MAPPED_MIB: u32 = 48;
 /// For a guest to notice a setting.
 const NOTICED: Duration = Duration::from_secs(2);
 /// dom0's disk with the trees.
@@ -184,26 +187,24 @@ fn start_one(bed: &Bed, side: Side, number: u32, release: Release) -> Result<f64
 /// dom0 makes the area. The disk is its to write to as soon as no guest has it.
 fn share(dom0: &Dom0<'_>, options: &Options, release: Releases<'_>) -> Result<()> {
     dom0.machine.insmod("pageshare", &[])?;
-    let mapped = (options.data_mib + 64) * options.guests;
+    let releases: BTreeSet<Release> = (1..=options.guests).map(release).collect();
+    let size = releases.len() as u32 * (options.data_mib + RELEASE_MIB);
+    let mapped = options.guests * (options.data_mib + MAPPED_MIB);
     places::shell(
         &dom0.machine,
         &format!(
             "mount -o remount,rw /tools
-             pageshare create --size 384 --mapped {mapped} {AREA}
+             pageshare create --size {size} --mapped {mapped} {AREA}
              pageshare allow {AREA} 'allow *'"
         ),
     )?;
-    let releases: Vec<Release> = (1..=options.guests).map(release).collect();
-    for release in [Release::Trixie, Release::Bookworm] {
-        if releases.contains(&release) {
-            let name = release.name();
-            let start = Instant::now();
-            places::shell(
-                &dom0.machine,
-                &format!("pageshare add --state /tools/state {AREA}/{name} /tools/{name}"),
-            )?;
-            println!("{name}: added after {:.1} s", start.elapsed().as_secs_f64());
-        }
+    for name in releases.into_iter().map(Release::name) {
+        let start = Instant::now();
+        places::shell(
+            &dom0.machine,
+            &format!("pageshare add --state /tools/state {AREA}/{name} /tools/{name}"),
+        )?;
+        println!("{name}: added after {:.1} s", start.elapsed().as_secs_f64());
     }
     println!(
         "{}",
