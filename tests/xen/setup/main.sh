@@ -81,7 +81,7 @@ test)
 	;;
 bench)
 	case ${1:-} in
-	pageshare) prepare "${equipped[@]}" trees ;;
+	pageshare) prepare "${booted[@]}" trees ;;
 	*) prepare "${equipped[@]}" ;;
 	esac
 	cargo_run bench "$@"
