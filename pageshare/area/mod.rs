@@ -28,6 +28,7 @@ pub mod cache;
 mod chain;
 pub mod format;
 pub mod names;
+pub mod offer;
 #[path = "../../xensock/link/packet.rs"]
 pub mod packet;
 #[path = "../../xensock/link/policy.rs"]

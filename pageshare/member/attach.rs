@@ -54,6 +54,7 @@ pub(super) fn error(reason: Reason) -> Error {
         Reason::Limit => Failure::Quota.into(),
         Reason::NoMemory => ENOMEM,
         Reason::Retired => Failure::Stale.into(),
+        Reason::NoOffers => EACCES,
         Reason::Other => EIO,
     }
 }
@@ -84,7 +85,7 @@ impl Owner {
     /// # Errors
     ///
     /// `ENOTCONN` if the owner does not answer, `ENOMEM`, `ENOSPC`, what xenstored says.
-    fn linked(&self) -> Result<Arc<Link<Owner>>> {
+    pub(super) fn linked(&self) -> Result<Arc<Link<Owner>>> {
         let mut state = self.state.lock();
         let mut called = false;
         loop {

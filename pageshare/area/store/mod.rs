@@ -18,6 +18,7 @@
 
 mod emptying;
 mod granting;
+mod offering;
 mod page;
 
 use super::{
@@ -53,6 +54,8 @@ pub struct Totals {
     pub spare: u32,
     /// Grants: one for each page and each member that has it.
     pub grants: u32,
+    /// Pages that no tree has ever had, but only members have offered.
+    pub offered: u32,
 }
 
 /// The pages of an area.
@@ -102,10 +105,19 @@ where
                 index
             }
         };
+        self.refer(index)?;
+        if let Some(page) = self.pages.get_mut(index) {
+            self.totals.offered -= u32::from(core::mem::take(&mut page.offered));
+        }
+        Some(index)
+    }
+
+    /// A page has one more reference. [`None`] if it has as many as can be counted.
+    fn refer(&mut self, index: u32) -> Option<()> {
         let page = self.pages.get_mut(index)?;
         page.references = page.references.checked_add(1)?;
         self.totals.referenced += 1;
-        Some(index)
+        Some(())
     }
 
     /// Learns that a tree has a block less of that page. Returns true if the page is over: its
@@ -141,6 +153,7 @@ where
         let here = u32::from(page.state == State::Here);
         self.totals.here -= here;
         self.totals.spare -= here;
+        self.totals.offered -= u32::from(page.offered);
         self.totals.unique -= 1;
         self.pages.remove(index).is_some()
     }

@@ -32,6 +32,8 @@ pub struct Page {
     /// How many members have it.
     pub(super) grants: u32,
     pub(super) state: State,
+    /// No tree has ever had it.
+    pub(super) offered: bool,
 }
 
 impl Page {
@@ -39,6 +41,13 @@ impl Page {
         Self {
             digest: *digest,
             ..Self::default()
+        }
+    }
+
+    pub(super) fn offered(digest: &Digest) -> Self {
+        Self {
+            offered: true,
+            ..Self::new(digest)
         }
     }
 }

@@ -7,6 +7,11 @@ use super::{
         Digest,
         DIGEST, //
     },
+    contents::{
+        Digests,
+        Supplies,
+        CONTENTS_BYTES, //
+    },
     list::{
         Refs,
         Runs,
@@ -16,12 +21,15 @@ use super::{
         Label,
         Message,
         Reason,
-        Uuid, //
+        Uuid,
+        LABEL, //
     },
 };
 
 /// Bytes of the longest message: so long may the packets in a control ring be.
 pub const MESSAGE_MAX: usize = 4 + REFS_BYTES;
+
+const _: () = assert!(4 + LABEL + CONTENTS_BYTES <= MESSAGE_MAX);
 
 /// Why a message is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +106,14 @@ impl<'a> Reader<'a> {
     fn refs(&mut self) -> Result<Refs<'a>, Malformed> {
         Refs::decode(self.rest()).ok_or(Malformed::Value)
     }
+
+    fn digests(&mut self) -> Result<Digests<'a>, Malformed> {
+        Digests::decode(self.rest()).ok_or(Malformed::Value)
+    }
+
+    fn supplies(&mut self) -> Result<Supplies<'a>, Malformed> {
+        Supplies::decode(self.rest()).ok_or(Malformed::Value)
+    }
 }
 
 impl<'a> Message<'a> {
@@ -172,6 +188,32 @@ impl<'a> Message<'a> {
             }
             Message::Retire { tree } | Message::Detach { tree } => to.words(&[*tree]),
             Message::Goodbye => (),
+            Message::Offer {
+                request,
+                area,
+                digests,
+            } => {
+                to.words(&[*request]);
+                to.bytes(area.bytes());
+                to.bytes(digests.bytes());
+            }
+            Message::Supply {
+                request,
+                area,
+                supplies,
+            } => {
+                to.words(&[*request]);
+                to.bytes(area.bytes());
+                to.bytes(supplies.bytes());
+            }
+            Message::Return { area, digests } => {
+                to.bytes(area.bytes());
+                to.bytes(digests.bytes());
+            }
+            Message::Recall { request, area } => {
+                to.words(&[*request]);
+                to.bytes(area.bytes());
+            }
         }
     }
 
@@ -232,6 +274,24 @@ impl<'a> Message<'a> {
             12 => Message::Retire { tree: from.word()? },
             13 => Message::Detach { tree: from.word()? },
             14 => Message::Goodbye,
+            15 => Message::Offer {
+                request: from.word()?,
+                area: from.label().and_then(named)?,
+                digests: from.digests()?,
+            },
+            16 => Message::Supply {
+                request: from.word()?,
+                area: from.label().and_then(named)?,
+                supplies: from.supplies()?,
+            },
+            17 => Message::Return {
+                area: from.label().and_then(named)?,
+                digests: from.digests()?,
+            },
+            18 => Message::Recall {
+                request: from.word()?,
+                area: from.label().and_then(named)?,
+            },
             _ => return Err(Malformed::Kind),
         };
         if from.0.is_empty() {

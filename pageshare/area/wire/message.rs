@@ -11,6 +11,10 @@ use super::{
             LABEL_MAX, //
         }, //
     },
+    contents::{
+        Digests,
+        Supplies, //
+    },
     list::{
         Refs,
         Runs, //
@@ -85,6 +89,8 @@ pub enum Reason {
     NoMemory = 4,
     /// The tree is retired.
     Retired = 5,
+    /// The area takes no offers.
+    NoOffers = 6,
 }
 
 impl Reason {
@@ -96,6 +102,7 @@ impl Reason {
             3 => Reason::Limit,
             4 => Reason::NoMemory,
             5 => Reason::Retired,
+            6 => Reason::NoOffers,
             _ => Reason::Other,
         }
     }
@@ -210,6 +217,40 @@ pub enum Message<'a> {
     },
     /// The link is over.
     Goodbye,
+    /// Member: a program of it has pages of these contents, and would rather have those of an area.
+    Offer {
+        /// Comes back with the answer: [`Message::Granted`], with a grant for each content that the
+        /// area has, or [`Message::Refused`].
+        request: u32,
+        /// The name of the area.
+        area: Label,
+        /// Which contents.
+        digests: Digests<'a>,
+    },
+    /// Member: contents that the area did not have. The answer is that to an offer; then the pages
+    /// that were granted are not looked at any more.
+    Supply {
+        /// Comes back with the answer.
+        request: u32,
+        /// The name of the area.
+        area: Label,
+        /// Which contents, and where they are.
+        supplies: Supplies<'a>,
+    },
+    /// Member: has no mapping any more of pages that it got for offers, one for each digest.
+    Return {
+        /// The name of the area.
+        area: Label,
+        /// Their contents.
+        digests: Digests<'a>,
+    },
+    /// Owner: the member shall give back all that it got for offers. It may offer it again.
+    Recall {
+        /// Comes back with the answer: [`Message::Withdrawn`].
+        request: u32,
+        /// The name of the area.
+        area: Label,
+    },
 }
 
 impl Message<'_> {
@@ -230,6 +271,10 @@ impl Message<'_> {
             Message::Retire { .. } => 12,
             Message::Detach { .. } => 13,
             Message::Goodbye => 14,
+            Message::Offer { .. } => 15,
+            Message::Supply { .. } => 16,
+            Message::Return { .. } => 17,
+            Message::Recall { .. } => 18,
         }
     }
 }

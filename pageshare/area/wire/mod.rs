@@ -6,6 +6,7 @@
 //! the pages of both control rings. Rings, packets and the text in xenstore are those of xensock.
 
 mod codec;
+mod contents;
 mod list;
 mod message;
 mod path;
@@ -20,6 +21,13 @@ use super::{
 pub use codec::{
     Malformed,
     MESSAGE_MAX, //
+};
+pub use contents::{
+    ContentList,
+    Digests,
+    Supplies,
+    DIGESTS_MAX,
+    SUPPLIES_MAX, //
 };
 pub use list::{
     RefList,

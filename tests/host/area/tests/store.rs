@@ -32,6 +32,8 @@ fn digest(content: u8) -> Digest {
 #[derive(Clone, Debug)]
 enum Step {
     Add(u8),
+    Hold(u8),
+    Offer(u8, u32),
     Remove(prop::sample::Index),
     Want(u32, prop::sample::Index),
     Filled(prop::sample::Index, bool),
@@ -46,7 +48,9 @@ fn step() -> impl Strategy<Value = Step> {
     let which = any::<prop::sample::Index>;
     prop_oneof![
         5 => (0..9u8).prop_map(Step::Add),
-        3 => which().prop_map(Step::Remove),
+        2 => (0..9u8).prop_map(Step::Hold),
+        3 => (0..9u8, 0..4u32).prop_map(|(content, most)| Step::Offer(content, most)),
+        4 => which().prop_map(Step::Remove),
         6 => (0..MEMBERS, which()).prop_map(|(member, page)| Step::Want(member, page)),
         4 => (which(), prop::bool::weighted(0.8)).prop_map(|(page, success)| Step::Filled(page, success)),
         5 => (which(), prop::bool::weighted(0.8)).prop_map(|(at, success)| Step::Granted(at, success)),
@@ -62,6 +66,8 @@ struct Model {
     /// Each page's content.
     pages: BTreeMap<u32, u8>,
     references: BTreeMap<u32, u64>,
+    /// Pages that no tree has ever had.
+    offered: BTreeSet<u32>,
     filling: BTreeSet<u32>,
     here: BTreeSet<u32>,
     /// Which page a member has, by which grant, for how many blocks.
@@ -92,6 +98,7 @@ impl Model {
         if over {
             self.pages.remove(&page);
             self.here.remove(&page);
+            self.offered.remove(&page);
         }
     }
 
@@ -103,6 +110,12 @@ impl Model {
     fn step(&mut self, store: &mut Plain, step: &Step) {
         match step {
             Step::Add(content) => self.add(store, *content),
+            Step::Hold(content) => {
+                let known = self.page_of(*content);
+                assert_eq!(store.hold(&digest(*content)), known);
+                self.refer(known);
+            }
+            Step::Offer(content, most) => self.offer(store, *content, *most),
             Step::Remove(at) => {
                 let page = self.page(at);
                 if let Some(references) = self.references.get_mut(&page) {
@@ -182,16 +195,42 @@ impl Model {
         }
     }
 
-    fn add(&mut self, store: &mut Plain, content: u8) {
+    fn page_of(&self, content: u8) -> Option<u32> {
         let known = self.pages.iter().find(|(_, has)| **has == content);
-        let known = known.map(|(&page, _)| page);
+        known.map(|(&page, _)| page)
+    }
+
+    fn refer(&mut self, page: Option<u32>) {
+        if let Some(page) = page {
+            *self.references.entry(page).or_default() += 1;
+        }
+    }
+
+    fn offer(&mut self, store: &mut Plain, content: u8, most: u32) {
+        let known = self.page_of(content);
+        let full = self.pages.len() == PAGES || self.offered.len() as u32 >= most;
+        let page = store.hold_offered(&digest(content), most);
+        match known {
+            Some(_) => assert_eq!(page, known),
+            None => assert_eq!(page.is_none(), full),
+        }
+        if let (None, Some(page)) = (known, page) {
+            assert!(self.pages.insert(page, content).is_none());
+            assert!(self.offered.insert(page));
+        }
+        self.refer(page);
+    }
+
+    fn add(&mut self, store: &mut Plain, content: u8) {
+        let known = self.page_of(content);
         match store.add(&digest(content)) {
             Some(page) => {
                 assert!(known.is_none_or(|known| known == page));
                 if known.is_none() {
                     assert!(self.pages.insert(page, content).is_none());
                 }
-                *self.references.entry(page).or_default() += 1;
+                self.refer(Some(page));
+                self.offered.remove(&page);
             }
             None => assert!(known.is_none() && self.pages.len() == PAGES),
         }
@@ -264,6 +303,7 @@ impl Model {
                 .filter(|&&page| self.is_spare(page))
                 .count() as u32,
             grants: self.grants.len() as u32,
+            offered: self.offered.len() as u32,
         };
         assert_eq!(*store.totals(), totals);
         for page in 0..PAGES as u32 + 2 {
@@ -324,4 +364,34 @@ fn a_page_that_is_being_read_is_over_afterwards() {
         assert!(store.filled(page, success) && !store.filled(page, success));
         assert_eq!(*store.totals(), Totals::default());
     }
+}
+
+#[test]
+fn an_offered_page_lives_as_long_as_a_member_has_it() {
+    let mut store = store();
+    assert_eq!(store.hold(&digest(1)), None);
+    assert_eq!(store.hold_offered(&digest(1), 0), None);
+    let page = store.hold_offered(&digest(1), 1).unwrap();
+    assert_eq!(store.hold_offered(&digest(2), 1), None);
+    assert_eq!(store.want(5, page), Want::Fill);
+    assert!(!store.filled(page, true) && store.granted(5, page, 77));
+    assert!(!store.remove(page));
+    // Another one gets it without having to supply it.
+    assert_eq!(store.hold(&digest(1)), Some(page));
+    assert!(store.granted(6, page, 78) && !store.remove(page));
+    // Nobody can read it again from anywhere.
+    assert!(!store.empty(page) && store.thin(9, |_| ()) == 0);
+    assert!(!store.release(5, page).unwrap().page);
+    assert!(store.release(6, page).unwrap().page);
+    assert_eq!(*store.totals(), Totals::default());
+}
+
+#[test]
+fn an_offered_page_that_a_tree_gets_is_the_trees() {
+    let mut store = store();
+    let page = store.hold_offered(&digest(1), 1).unwrap();
+    assert_eq!(store.totals().offered, 1);
+    assert_eq!(store.add(&digest(1)), Some(page));
+    assert_eq!(store.totals().offered, 0);
+    assert!(!store.remove(page) && store.remove(page));
 }

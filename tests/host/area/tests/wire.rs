@@ -4,17 +4,18 @@
 
 use proptest::prelude::*;
 use shared_area::area::wire::{
-    parse_path, Label, Malformed, Message, Path, Reason, RefList, RunList, Uuid, BATCH,
-    MESSAGE_MAX, NO_GRANT, RUNS_MAX,
+    parse_path, ContentList, Label, Malformed, Message, Path, Reason, RefList, RunList, Uuid,
+    BATCH, DIGESTS_MAX, MESSAGE_MAX, NO_GRANT, RUNS_MAX, SUPPLIES_MAX,
 };
 
-const REASONS: [Reason; 6] = [
+const REASONS: [Reason; 7] = [
     Reason::Other,
     Reason::NoArea,
     Reason::NoTree,
     Reason::Limit,
     Reason::NoMemory,
     Reason::Retired,
+    Reason::NoOffers,
 ];
 
 /// What messages are made of.
@@ -26,6 +27,9 @@ struct Parts {
     digest: [u8; 32],
     runs: RunList,
     refs: RefList,
+    digests: ContentList,
+    supplies: ContentList,
+    contents: Vec<(u32, [u8; 32])>,
     blocks: Vec<u32>,
     grants: Vec<Option<u32>>,
     labels: [Label; 2],
@@ -46,11 +50,12 @@ fn parts() -> impl Strategy<Value = Parts> {
         any::<[u8; 32]>(),
         runs,
         grants,
+        prop::collection::vec(any::<(u32, [u8; 32])>(), 1..20),
         [label(), label()],
         prop::sample::select(&REASONS[..]),
     )
         .prop_map(
-            |(words, long, uuid, digest, given, grants, labels, reason)| {
+            |(words, long, uuid, digest, given, grants, contents, labels, reason)| {
                 let (mut runs, mut refs) = (RunList::new(), RefList::new());
                 let blocks = given.iter().flat_map(|&(first, count)| {
                     let end = first.saturating_add(count);
@@ -61,6 +66,11 @@ fn parts() -> impl Strategy<Value = Parts> {
                     .filter(|&block| runs.push(block))
                     .collect();
                 assert!(grants.iter().all(|&grant| refs.push(grant)));
+                let (mut digests, mut supplies) = (ContentList::new(), ContentList::new());
+                for (at, (reference, digest)) in contents.iter().enumerate() {
+                    assert_eq!(digests.push(digest), at < DIGESTS_MAX);
+                    assert_eq!(supplies.supply(*reference, digest), at < SUPPLIES_MAX);
+                }
                 Parts {
                     words,
                     long,
@@ -68,6 +78,9 @@ fn parts() -> impl Strategy<Value = Parts> {
                     digest,
                     runs,
                     refs,
+                    digests,
+                    supplies,
+                    contents,
                     blocks,
                     grants,
                     labels,
@@ -78,7 +91,7 @@ fn parts() -> impl Strategy<Value = Parts> {
 }
 
 impl Parts {
-    fn messages(&self) -> [Message<'_>; 14] {
+    fn messages(&self) -> [Message<'_>; 18] {
         let [tree, request, pages] = self.words;
         let (generation, digest) = (self.long, &self.digest);
         let area = Uuid(self.uuid);
@@ -128,6 +141,24 @@ impl Parts {
             Message::Retire { tree },
             Message::Detach { tree },
             Message::Goodbye,
+            Message::Offer {
+                request,
+                area: self.labels[0],
+                digests: self.digests.digests().unwrap(),
+            },
+            Message::Supply {
+                request,
+                area: self.labels[0],
+                supplies: self.supplies.supplies().unwrap(),
+            },
+            Message::Return {
+                area: self.labels[0],
+                digests: self.digests.digests().unwrap(),
+            },
+            Message::Recall {
+                request,
+                area: self.labels[0],
+            },
         ]
     }
 }
@@ -147,6 +178,15 @@ proptest! {
         let refs = parts.refs.refs().unwrap();
         prop_assert_eq!(refs.iter().collect::<Vec<_>>(), &parts.grants[..]);
         prop_assert_eq!(refs.count() as usize, parts.grants.len());
+        let digests = parts.digests.digests().unwrap();
+        let most = parts.contents.len().min(DIGESTS_MAX);
+        prop_assert_eq!(digests.count() as usize, most);
+        prop_assert!(digests.iter().eq(parts.contents[..most].iter().map(|(_, digest)| digest)));
+        let supplies = parts.supplies.supplies().unwrap();
+        let most = parts.contents.len().min(SUPPLIES_MAX);
+        prop_assert_eq!(supplies.count() as usize, most);
+        let given = parts.contents[..most].iter().map(|(reference, digest)| (*reference, digest));
+        prop_assert!(supplies.iter().eq(given));
     }
 
     #[test]
@@ -164,7 +204,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_message_or_none(
-        kind in 0..16u16,
+        kind in 0..20u16,
         payload in prop::collection::vec(prop_oneof![Just(0), 0..4u8, any::<u8>()], 0..200),
     ) {
         if let Ok(message) = Message::decode(kind, &payload) {
@@ -211,7 +251,7 @@ fn decode(kind: u16, words: &[u32]) -> Result<(), Malformed> {
 #[test]
 fn values_out_of_range_are_refused() {
     assert_eq!(decode(0, &[]), Err(Malformed::Kind));
-    assert_eq!(decode(15, &[]), Err(Malformed::Kind));
+    assert_eq!(decode(19, &[]), Err(Malformed::Kind));
     assert_eq!(decode(14, &[0]), Err(Malformed::Length));
     assert_eq!(decode(5, &[1, 99]), Ok(()));
     // Runs: none, half of one, of no block, beyond the last block, of too many blocks, too many.
@@ -235,6 +275,24 @@ fn values_out_of_range_are_refused() {
     assert_eq!(decode(7, &[1]), Err(Malformed::Value));
     assert_eq!(decode(7, &[1; 129]), Ok(()));
     assert_eq!(decode(7, &[1; 130]), Err(Malformed::Value));
+    // Contents of an area with a name: none, half of one, too many.
+    let words = |first: usize, area: u8, more: usize| {
+        let mut name = [0; 16];
+        name[0] = area.into();
+        [&[0; 1][..first], &name, &[1; 200][..more]].concat()
+    };
+    for (kind, first, item, most) in [(15, 1, 8, 14), (16, 1, 9, 12), (17, 0, 8, 14)] {
+        assert_eq!(decode(kind, &words(first, b'a', item)), Ok(()));
+        assert_eq!(decode(kind, &words(first, b'a', most * item)), Ok(()));
+        for wrong in [0, item - 1, (most + 1) * item] {
+            let message = words(first, b'a', wrong);
+            assert_eq!(decode(kind, &message), Err(Malformed::Value));
+        }
+        assert_eq!(decode(kind, &words(first, 0, item)), Err(Malformed::Value));
+    }
+    assert_eq!(decode(18, &words(1, b'a', 0)), Ok(()));
+    assert_eq!(decode(18, &words(1, b'a', 1)), Err(Malformed::Length));
+    assert_eq!(decode(18, &words(1, 0, 0)), Err(Malformed::Value));
 }
 
 #[test]
