@@ -25,6 +25,7 @@ use crate::{
         }, //
     },
     member::{
+        offer,
         Disks,
         Figures,
         Owner, //
@@ -312,10 +313,16 @@ impl Watcher for Worker<Driver> {
 }
 
 impl Pausing for Worker<Driver> {
-    fn pause(&self) {
+    fn pause(&self) -> Result {
+        for owner in self.owners.lock().iter() {
+            owner.return_loans(None).inspect_err(|error| {
+                pr_err!("no memory for what programs have of others: {error:?}\n");
+            })?;
+        }
         self.disks.shut();
         self.close();
         self.disks.wait();
+        Ok(())
     }
 
     fn proceed(&self) {
@@ -337,6 +344,9 @@ impl Ioctl for Worker<Driver> {
     fn ioctl(&self, call: Call) -> Result {
         if Disks::is_asked(&call) {
             return self.disks.request(self, call);
+        }
+        if offer::is_asked(&call) {
+            return offer::request(self, call);
         }
         match call.command {
             SHARE_WITHDRAW => self.areas.withdraw(call, &self.guests()?),

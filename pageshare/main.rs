@@ -52,6 +52,8 @@ mod driver;
 pub mod failure;
 #[path = "../rust/xen/frame.rs"]
 pub mod frame;
+#[path = "../rust/xen/lent.rs"]
+pub mod lent;
 mod link;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;
@@ -59,9 +61,13 @@ mod member;
 #[path = "../rust/linux/once.rs"]
 pub mod once;
 mod owner;
+#[path = "../rust/linux/program.rs"]
+pub mod program;
 mod settings;
 #[path = "../rust/linux/space.rs"]
 pub mod space;
+#[path = "../rust/linux/stand_in/mod.rs"]
+pub mod stand_in;
 mod surface;
 #[path = "../rust/xen/share_trace.rs"]
 pub mod trace;

@@ -38,6 +38,10 @@ attributes! { State, OWNER:
     Spare c"spare" = |s| s.areas().spare();
     /// Blocks that were read from files, since the module was loaded.
     Filled c"filled" = |s| s.settings().filled();
+    /// Pages that members' programs have for their own, one counted each time.
+    Lent c"lent" = |s| s.areas().lent();
+    /// Pages that no tree has, but only members have offered.
+    Offered c"offered" = |s| s.areas().offered();
 }
 
 attributes! { State, MEMBER:
@@ -48,6 +52,8 @@ attributes! { State, MEMBER:
         set |s, text| s.set_idle_seconds(number(text)?);
     /// Pages that are mapped, or on their way.
     Mapped c"mapped" = |s| s.figures().used;
+    /// Pages that programs have for their own.
+    Borrowed c"borrowed" = |s| s.figures().borrowed;
     /// Times that a block was looked for and mapped, since the module was loaded, as all that follows.
     Hits c"hits" = |s| s.figures().counters.hits;
     /// Blocks that owners were asked for.

@@ -299,8 +299,9 @@ impl Watcher for Worker<Driver> {
 }
 
 impl Pausing for Worker<Driver> {
-    fn pause(&self) {
+    fn pause(&self) -> Result {
         self.close();
+        Ok(())
     }
 
     fn proceed(&self) {

@@ -17,6 +17,8 @@ use core::{
 pub(crate) struct Figures {
     /// Pages that are mapped, or on their way.
     pub(crate) used: u64,
+    /// Pages that programs have for their own.
+    pub(crate) borrowed: u64,
     pub(crate) counters: Counters,
     pub(crate) calls: Calls,
 }
@@ -28,6 +30,7 @@ impl Add for Figures {
         let (one, two) = (self.counters, other.counters);
         Self {
             used: self.used + other.used,
+            borrowed: self.borrowed + other.borrowed,
             counters: Counters {
                 hits: one.hits + two.hits,
                 asked: one.asked + two.asked,
@@ -54,6 +57,7 @@ impl Owner {
         counters.hits += self.glances.load(Relaxed);
         Figures {
             used: state.cache.used().into(),
+            borrowed: state.borrowed.into(),
             counters,
             calls: self.window.calls(),
         }

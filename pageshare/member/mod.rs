@@ -9,9 +9,12 @@
 //!                                                    └──▶ link ──▶ the owner's domain
 //! ```
 //!
+//! Pages that programs have borrowed for their own take another way: `offer`, `asking`, `loan`.
+//!
 //! Memory may be free only after a disk was read. So whoever holds what a reader of one needs, or
 //! works for it, does so within a [`NoIo`].
 
+mod asking;
 mod attach;
 mod blocks;
 mod disks;
@@ -22,6 +25,8 @@ mod gate;
 mod held;
 mod hints;
 mod image;
+mod loan;
+pub(crate) mod offer;
 mod tree;
 mod worker;
 
@@ -68,6 +73,7 @@ use crate::{
         meeting::Meeting, //
     }, //
 };
+use asking::Offers;
 use attach::Answered;
 use core::sync::atomic::AtomicU64;
 use hints::Hints;
@@ -86,6 +92,7 @@ use kernel::{
         Monotonic, //
     }, //
 };
+use loan::Borrowed;
 
 /// How many requests for blocks may be under way.
 const REQUESTS: usize = 16;
@@ -139,6 +146,13 @@ struct State {
     cache: Cache<VVec<Slot>, KVec<Request>>,
     /// The requests, by their numbers.
     answers: KVec<Asked>,
+    offers: Offers,
+    /// Which link it is, or will be: another number for each.
+    epoch: u64,
+    /// How many pages the owner grants.
+    most: u32,
+    /// How many programs have borrowed.
+    borrowed: u32,
     /// The attachment that is asked for, and what the owner has answered.
     asked: Option<(u32, Option<Answered>)>,
     /// The number of the last one.
@@ -170,6 +184,12 @@ pub(crate) struct Owner {
     glances: AtomicU64,
     #[pin]
     state: Mutex<State>,
+    /// What programs have borrowed.
+    #[pin]
+    loans: Mutex<KVec<Arc<Borrowed>>>,
+    /// Who has it locked offers something.
+    #[pin]
+    turn: Mutex<()>,
     /// Something has changed that somebody may wait for.
     #[pin]
     changed: CondVar,
@@ -207,6 +227,10 @@ impl Owner {
             // Slots come when they are needed.
             cache: Cache::new(VVec::new(), requests, random::number()),
             answers,
+            offers: Offers::new()?,
+            epoch: 0,
+            most,
+            borrowed: 0,
             asked: None,
             last: 0,
             trees: KVec::new(),
@@ -229,6 +253,8 @@ impl Owner {
                     hints,
                     glances: AtomicU64::new(0),
                     state <- new_mutex!(state),
+                    loans <- new_mutex!(KVec::new()),
+                    turn <- new_mutex!(()),
                     changed <- new_condvar!(),
                     worker <- new_mutex!(None),
                 }? Error),
@@ -408,6 +434,8 @@ impl State {
         for asked in self.answers.iter_mut() {
             asked.answer = Answer::Lost;
         }
+        self.offers.lost();
+        self.epoch = self.epoch.wrapping_add(1);
         if let Some((_, answer @ None)) = &mut self.asked {
             *answer = Some(Err(Failure::NotConnected.into()));
         }

@@ -119,6 +119,10 @@ impl Owner {
                 runs,
             } => self.withdraw(tree, request, runs),
             Message::Retire { tree } => self.retire(tree),
+            Message::Recall { request, area } => {
+                self.recall(request, &area);
+                Ok(())
+            }
             Message::Replaced { .. } => Ok(()),
             // What members say, or that the link is over.
             _ => Err(Lost),
@@ -135,7 +139,8 @@ impl Owner {
             return Ok(());
         };
         state.phase = Phase::Up(link.clone());
-        let beyond = state.cache.set_limit(pages);
+        state.most = pages.min(self.window.slots());
+        let beyond = state.share_out();
         drop(state);
         self.meeting.withdraw(self.domain);
         self.changed.notify_all();
@@ -155,11 +160,15 @@ impl Owner {
     /// The owner has answered a request for blocks.
     fn told(&self, request: u32, answer: Answer, refs: RefList) -> Result<(), Lost> {
         let mut state = self.state.lock();
-        match state.answers.get_mut(request as usize) {
+        let State {
+            answers, offers, ..
+        } = &mut *state;
+        match answers.get_mut(request as usize) {
             Some(asked) if matches!(asked.answer, Answer::None) => {
                 asked.answer = answer;
                 asked.refs = refs;
             }
+            None if offers.told(request, answer, &refs) => {}
             _ => return Err(Lost),
         }
         drop(state);

@@ -2,6 +2,8 @@
 
 //! An area: pages, each content once, and the trees that are made of them.
 
+mod offering;
+
 use super::{
     account::Account,
     loaded::{
@@ -42,6 +44,7 @@ use kernel::{
         Mutex, //
     }, //
 };
+use offering::Offers;
 
 /// The most pages, and the most grants, that an area may have: 64 GiB of content.
 const MOST: u32 = 1 << 24;
@@ -72,6 +75,7 @@ pub(super) struct Area {
     filled: CondVar,
     #[pin]
     rules: Rules,
+    offers: Offers,
 }
 
 /// Returns as many defaults, in memory that the tables of the core can have.
@@ -113,6 +117,7 @@ impl Area {
                 inner <- new_mutex!(inner),
                 filled <- new_condvar!(),
                 rules <- Rules::new(),
+                offers: Offers::new(),
             }),
             GFP_KERNEL,
         )
@@ -152,6 +157,11 @@ impl Area {
             true => inner.attached + 1,
             false => inner.attached.saturating_sub(1),
         };
+    }
+
+    /// Counts a block that was read from its file.
+    pub(super) fn count_filled(&self) {
+        self.settings.count_filled();
     }
 
     /// Whether a domain may attach.
@@ -299,9 +309,6 @@ impl Area {
                     drop(inner);
                     let frame = fill(&digest);
                     inner = self.inner.lock();
-                    if frame.is_ok() {
-                        self.settings.count_filled();
-                    }
                     let success = inner.filled(page, frame.ok());
                     self.filled.notify_all();
                     if !success {

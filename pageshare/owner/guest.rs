@@ -8,6 +8,7 @@ use super::{
         Attachment,
         Loaded, //
     },
+    offers::Offered,
     withdrawal::Asked,
     Areas, //
 };
@@ -63,7 +64,7 @@ const MOST_TREES: usize = 64;
 /// A member.
 #[pin_data]
 pub(crate) struct Guest {
-    areas: Arc<Areas>,
+    pub(super) areas: Arc<Areas>,
     /// Its number is another one each time.
     pub(super) account: Account,
     pub(super) link: Arc<Link<Guest>>,
@@ -76,6 +77,9 @@ pub(crate) struct Guest {
     /// What it has mounted, by the number that it was given for that.
     #[pin]
     trees: Mutex<KVec<Option<Attachment>>>,
+    /// What it has for what it has offered.
+    #[pin]
+    pub(super) offered: Mutex<KVec<Offered>>,
     /// What it was asked to give back.
     #[pin]
     pub(super) asked: Mutex<Asked>,
@@ -112,6 +116,7 @@ impl Guest {
                     ended: Atomic::new(false),
                     over: Atomic::new(false),
                     trees <- new_mutex!(KVec::new()),
+                    offered <- new_mutex!(KVec::new()),
                     asked <- new_mutex!(Asked::new()),
                     answered <- new_condvar!(),
                 }),
@@ -177,6 +182,7 @@ impl Guest {
             attachment.tree().area().leave(&self.account);
         }
         drop(trees);
+        self.forget_offers();
         self.answered.notify_all();
         self.link.set_worker(None);
         trace::link_down(self.domain(), true);
@@ -218,6 +224,17 @@ impl Guest {
             Message::Release { tree, runs } => self.release(tree, runs),
             Message::Detach { tree } => self.detach(tree),
             Message::Withdrawn { request } => self.given_back(request),
+            Message::Offer {
+                request,
+                area,
+                digests,
+            } => self.offer(request, &area, digests),
+            Message::Supply {
+                request,
+                area,
+                supplies,
+            } => self.supply(request, &area, supplies),
+            Message::Return { area, digests } => self.take_back(&area, digests),
             Message::Goodbye => Err(Lost),
             // What owners say, or what nobody has asked for.
             _ => Err(Lost),

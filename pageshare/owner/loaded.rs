@@ -188,7 +188,7 @@ impl Loaded {
     /// Context: process context, sleeps.
     pub(super) fn grant(&self, member: &Account, block: u32) -> Option<u32> {
         let page = *self.pages.get(block as usize)?;
-        let fill = |digest: &Digest| self.source.fill(block, digest);
+        let fill = |digest: &Digest| self.read(block, digest);
         self.area.grant(member, page, fill)
     }
 
@@ -196,6 +196,25 @@ impl Loaded {
     pub(super) fn is_held(&self, member: &Account, block: u32) -> bool {
         let page = self.pages.get(block as usize);
         page.is_some_and(|&page| self.area.has(member, page))
+    }
+
+    /// Returns a block that is that page of the area.
+    pub(super) fn block_of(&self, page: u32) -> Option<u32> {
+        let at = self.pages.iter().position(|&other| other == page)?;
+        u32::try_from(at).ok()
+    }
+
+    /// Reads a block, which must have the digest.
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBADMSG` if it has not, `ENOMEM`, what the file says.
+    pub(super) fn read(&self, block: u32, digest: &Digest) -> Result<Frame> {
+        let frame = self.source.fill(block, digest)?;
+        self.area.count_filled();
+        Ok(frame)
     }
 
     /// Frees the memory of all blocks that nobody reads. Returns how many pages that were.

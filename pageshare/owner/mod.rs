@@ -6,6 +6,7 @@ mod account;
 mod area;
 mod guest;
 mod loaded;
+mod offers;
 mod requests;
 mod trust;
 mod withdrawal;
@@ -81,13 +82,14 @@ impl Areas {
         Ok(list.push(area, GFP_KERNEL)?)
     }
 
-    /// Removes an area that nobody has mounted.
+    /// Removes an area that nobody has mounted or has pages of.
     fn remove(&self, name: &Label) -> Result {
         let removed = {
             let mut list = self.list.lock();
             let at = list.iter().position(|area| area.name() == name);
             let at = at.ok_or(ENOENT)?;
-            if list.get(at).is_some_and(|area| area.attached() > 0) {
+            let used = |area: &Arc<Area>| area.attached() > 0 || area.lent() > 0;
+            if list.get(at).is_some_and(used) {
                 return Err(EBUSY);
             }
             list.remove(at).map_err(|_| ENOENT)?

@@ -34,6 +34,7 @@ use crate::{
             SHARE_NAME,
             SHARE_NEXT_AREA,
             SHARE_NEXT_TREE,
+            SHARE_OFFERS,
             SHARE_REMOVE,
             SHARE_RULES,
             SHARE_VERSION, //
@@ -58,7 +59,13 @@ impl Areas {
     ///
     /// Context: process context of the caller, may sleep.
     pub(crate) fn request(&self, call: Call) -> Result {
-        let changes = [SHARE_CREATE, SHARE_ADD, SHARE_ALLOW, SHARE_REMOVE];
+        let changes = [
+            SHARE_CREATE,
+            SHARE_ADD,
+            SHARE_ALLOW,
+            SHARE_REMOVE,
+            SHARE_OFFERS,
+        ];
         if changes.contains(&call.command) && !call.writable {
             return Err(EPERM);
         }
@@ -70,6 +77,7 @@ impl Areas {
             SHARE_ALLOW => self.allow(call.argument),
             SHARE_RULES => self.rules(call.argument),
             SHARE_REMOVE => self.remove_named(call.argument),
+            SHARE_OFFERS => self.set_offers(call.argument),
             _ => Err(ENOTTY),
         }
     }

@@ -112,13 +112,7 @@ impl Guest {
         if !self.wait_for_answers(OPEN - 1, start)? {
             return Ok(false);
         }
-        let request = {
-            let mut asked = self.asked.lock();
-            let request = asked.last.wrapping_add(1);
-            asked.open.push(request, GFP_KERNEL)?;
-            asked.last = request;
-            request
-        };
+        let request = self.new_request()?;
         let withdraw = Message::Withdraw {
             tree,
             request,
@@ -129,6 +123,32 @@ impl Guest {
             self.dismiss();
         }
         Ok(true)
+    }
+
+    /// Asks for all that the member has of an area for what it has offered. Returns whether it has
+    /// given it back.
+    fn recall(&self, area: &Arc<Area>, start: Instant<Monotonic>) -> Result<bool> {
+        if !self.has_lent(area) {
+            return Ok(true);
+        }
+        let request = self.new_request()?;
+        let recall = Message::Recall {
+            request,
+            area: *area.name(),
+        };
+        if self.link.send(&recall).is_err() {
+            self.dismiss();
+        }
+        Ok(self.wait_for_answers(0, start)? && !self.has_lent(area))
+    }
+
+    /// Returns the number of a request that has no answer yet.
+    fn new_request(&self) -> Result<u32> {
+        let mut asked = self.asked.lock();
+        let request = asked.last.wrapping_add(1);
+        asked.open.push(request, GFP_KERNEL)?;
+        asked.last = request;
+        Ok(request)
     }
 
     /// Asks for all blocks of trees that the member has. Returns whether it has given them back; one
@@ -213,7 +233,12 @@ impl Wanted<'_> {
         if self.retire {
             guest.retire(&attached);
         }
-        guest.ask_for_all(&attached)
+        // What was offered is no tree's.
+        let recalled = match self.name == Label::NONE {
+            true => guest.recall(self.area, Instant::now())?,
+            false => true,
+        };
+        Ok(guest.ask_for_all(&attached)? && recalled)
     }
 }
 
@@ -239,6 +264,7 @@ impl Areas {
             trees: KVec::new(),
         };
         wanted.find()?;
+        let offered = area.totals().offered;
         let (mut holders, mut holder) = (0, 0);
         for guest in guests {
             if !wanted.ask(guest)? {
@@ -249,9 +275,10 @@ impl Areas {
         if wanted.trees.is_empty() && wanted.name != Label::NONE {
             return Err(ENOENT);
         }
+        let recalled = u64::from(offered.saturating_sub(area.totals().offered));
         writer.write(&ShareWithdraw {
             version: SHARE_VERSION,
-            freed: wanted.trees.iter().map(|tree| tree.empty()).sum(),
+            freed: wanted.trees.iter().map(|tree| tree.empty()).sum::<u64>() + recalled,
             holders,
             holder,
             ..asked

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * What programs can ask /dev/pageshare for: to keep areas of pages that other
- * domains may read, and to have disks over what others keep. See
- * docs/pageshare.md; the command pageshare does all of it.
+ * domains may read, to have disks over what others keep, and to have pages of
+ * their own replaced by equal ones of others. See docs/pageshare.md; the command
+ * pageshare does all but the last.
  *
  * Every argument begins with the version of its layout. What is named reserved
  * is zero, in both directions. The layouts are the same for 32-bit and 64-bit
@@ -213,6 +214,57 @@ struct pageshare_detach {
 	__u64 reserved[4];
 };
 
+/* In pageshare_offers.flags: members may offer pages of their programs. */
+#define PAGESHARE_TAKES		(1U << 0)
+
+/**
+ * struct pageshare_offers - argument of PAGESHARE_OFFERS
+ * @version: in: PAGESHARE_VERSION
+ * @flags: in: PAGESHARE_TAKES, or 0
+ * @area: in: the area's name
+ * @pages: in, with PAGESHARE_TAKES: how many pages the area may have that no
+ *	tree has, of what members offer; 0 to have none but those of trees
+ * @reserved: zero
+ */
+struct pageshare_offers {
+	__u32 version;
+	__u32 flags;
+	__u8 area[PAGESHARE_NAME];
+	__u64 pages;
+	__u64 reserved[4];
+};
+
+/* In pageshare_offer.flags: what the area does not have it shall get. */
+#define PAGESHARE_SUPPLY	(1U << 0)
+
+/**
+ * struct pageshare_offer - argument of PAGESHARE_OFFER
+ * @version: in: PAGESHARE_VERSION
+ * @owner: in: the domain that has the area
+ * @area: in: the area's name
+ * @address: in: where the memory begins, a multiple of 4096
+ * @bytes: in: how much it is, a multiple of 4096
+ * @flags: in: PAGESHARE_SUPPLY, or 0
+ * @reserved0: zero
+ * @examined: out: pages that could be replaced and are not all zeroes
+ * @shared: out: pages that were replaced
+ * @supplied: out: of those, the ones whose content the owner got from here
+ * @reserved: zero
+ */
+struct pageshare_offer {
+	__u32 version;
+	__u32 owner;
+	__u8 area[PAGESHARE_NAME];
+	__u64 address;
+	__u64 bytes;
+	__u32 flags;
+	__u32 reserved0;
+	__u64 examined;
+	__u64 shared;
+	__u64 supplied;
+	__u64 reserved[4];
+};
+
 /*
  * Creates an area without trees, to which nobody may attach.
  *   EEXIST  there is an area of that name or UUID,
@@ -271,7 +323,7 @@ struct pageshare_detach {
  * Removes a tree, so that nobody can mount it any more; who has goes on reading
  * it. Or a whole area.
  *   ENOENT  there is no such area or tree,
- *   EBUSY   a tree of the area is mounted.
+ *   EBUSY   a tree of the area is mounted, or members' programs have pages of it.
  */
 #define PAGESHARE_REMOVE \
 	_IOW(PAGESHARE_IOC_MAGIC, 0x26, struct pageshare_remove)
@@ -294,6 +346,39 @@ struct pageshare_detach {
  */
 #define PAGESHARE_NEXT_MEMBER \
 	_IOWR(PAGESHARE_IOC_MAGIC, 0x28, struct pageshare_member)
+
+/*
+ * Says whether members may offer pages of their programs to an area from now on.
+ * At first they may not. What they have by then they keep.
+ *   ENOENT  there is no such area,
+ *   ERANGE  more pages than the area may have.
+ */
+#define PAGESHARE_OFFERS \
+	_IOW(PAGESHARE_IOC_MAGIC, 0x29, struct pageshare_offers)
+
+/*
+ * Offers memory of the calling program: pages in it that are equal to pages of
+ * an area are replaced by those, and go back to the kernel. Only private
+ * anonymous memory is replaced, and nothing that is locked, of huge pages, a
+ * stack that grows, or not inherited by children. It must not be written while
+ * the call lasts, nor be the target of I/O: so it must be readable only, by
+ * mprotect(2), which may make it writable again later; then what is written is
+ * the program's own copy. The file need not be open for writing. Where the call
+ * fails what was done before counts, and the figures tell.
+ *   EINVAL  address or bytes are no whole pages, or the owner is this domain or
+ *           none,
+ *   E2BIG   more than 4 GiB,
+ *   ENOMEM  there is no memory somewhere in the range, or none is left,
+ *   EBUSY   it can be written,
+ *   EACCES  it can be executed, or not be read; or the area takes no offers,
+ *   EOPNOTSUPP this is a PV domain, which cannot map others' pages for programs,
+ *   ENOENT  there is no such area for this domain,
+ *   ENOTCONN the owner does not answer, or the link was lost meanwhile,
+ *   ENOSPC  this domain has as many pages of the owner as it may have,
+ *   EINTR   for a signal.
+ */
+#define PAGESHARE_OFFER \
+	_IOWR(PAGESHARE_IOC_MAGIC, 0x38, struct pageshare_offer)
 
 /*
  * Makes a disk of a file that another domain keeps, which can only be read.

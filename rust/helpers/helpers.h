@@ -115,6 +115,7 @@ void xenoxide_trace_share_fetch(u32 domid, u32 tree, u32 blocks, u32 granted);
 void xenoxide_trace_share_grant(u32 domid, u32 tree, u32 blocks, u32 granted);
 void xenoxide_trace_share_withdraw(u32 domid, u32 tree, u32 blocks);
 void xenoxide_trace_share_give_back(u32 domid, u32 tree, u32 blocks);
+void xenoxide_trace_share_offer(u32 domid, u32 pages, u32 granted);
 void xenoxide_trace_share_link_up(u32 domid, bool member);
 void xenoxide_trace_share_link_down(u32 domid, bool member);
 
@@ -238,6 +239,9 @@ void xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long address,
 			     unsigned long count);
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
 				     unsigned long address);
+struct file *xenoxide_memory_file(s64 size);
+int xenoxide_memory_file_set(struct file *file, unsigned long index,
+			     const void *content);
 
 /* vmstat.c */
 void xenoxide_all_vm_events(unsigned long *events);

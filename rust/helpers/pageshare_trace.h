@@ -84,6 +84,35 @@ DEFINE_EVENT(pageshare_returning, pageshare_give_back,
 	TP_ARGS(domid, tree, blocks)
 );
 
+DECLARE_EVENT_CLASS(pageshare_offering,
+
+	TP_PROTO(u32 domid, u32 pages, u32 granted),
+
+	TP_ARGS(domid, pages, granted),
+
+	TP_STRUCT__entry(
+		__field(u32, domid)
+		__field(u32, pages)
+		__field(u32, granted)
+	),
+
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->pages = pages;
+		__entry->granted = granted;
+	),
+
+	TP_printk("domid=%u pages=%u granted=%u", __entry->domid,
+		  __entry->pages, __entry->granted)
+);
+
+DEFINE_EVENT(pageshare_offering, pageshare_offer,
+
+	TP_PROTO(u32 domid, u32 pages, u32 granted),
+
+	TP_ARGS(domid, pages, granted)
+);
+
 DECLARE_EVENT_CLASS(pageshare_link,
 
 	TP_PROTO(u32 domid, bool member),

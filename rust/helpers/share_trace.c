@@ -25,6 +25,11 @@ void xenoxide_trace_share_give_back(u32 domid, u32 tree, u32 blocks)
 	trace_pageshare_give_back(domid, tree, blocks);
 }
 
+void xenoxide_trace_share_offer(u32 domid, u32 pages, u32 granted)
+{
+	trace_pageshare_offer(domid, pages, granted);
+}
+
 void xenoxide_trace_share_link_up(u32 domid, bool member)
 {
 	trace_pageshare_link_up(domid, member);

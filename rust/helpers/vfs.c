@@ -6,6 +6,7 @@
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/shmem_fs.h>
 #include <linux/statfs.h>
 #include <linux/uio.h>
 
@@ -205,4 +206,26 @@ unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
 				     unsigned long address)
 {
 	return linear_page_index(vma, address);
+}
+
+struct file *xenoxide_memory_file(s64 size)
+{
+	return shmem_kernel_file_setup("pageshare", size,
+				       mk_vma_flags(VMA_NORESERVE_BIT));
+}
+
+/* Puts a page's content into a file in memory; warns nobody if there is no memory. */
+int xenoxide_memory_file_set(struct file *file, unsigned long index,
+			     const void *content)
+{
+	struct address_space *mapping = file->f_mapping;
+	gfp_t gfp = mapping_gfp_mask(mapping) | __GFP_NORETRY | __GFP_NOWARN;
+	struct page *page = shmem_read_mapping_page_gfp(mapping, index, gfp);
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	memcpy_to_page(page, 0, content, PAGE_SIZE);
+	set_page_dirty(page);
+	put_page(page);
+	return 0;
 }

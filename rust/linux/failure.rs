@@ -24,6 +24,8 @@ pub enum Failure {
     NoLink,
     /// `EDQUOT`: there are as many as there may be.
     Quota,
+    /// `EOPNOTSUPP`: a domain of this kind cannot do it.
+    Unsupported,
 }
 
 impl From<Failure> for Error {
@@ -35,6 +37,7 @@ impl From<Failure> for Error {
             Failure::NotConnected => bindings::ENOTCONN,
             Failure::NoLink => bindings::ENOLINK,
             Failure::Quota => bindings::EDQUOT,
+            Failure::Unsupported => bindings::EOPNOTSUPP,
         };
         Error::from_errno(-(number as i32))
     }

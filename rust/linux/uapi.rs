@@ -41,12 +41,16 @@ pub use bindings::{
     pageshare_detach as ShareDetach,
     pageshare_disk as ShareDisk,
     pageshare_member as ShareMember,
+    pageshare_offer as ShareOffer,
+    pageshare_offers as ShareOffers,
     pageshare_remove as ShareRemove,
     pageshare_rules as ShareRules,
     pageshare_tree as ShareTree,
     pageshare_withdraw as ShareWithdraw,
     PAGESHARE_DIGEST as SHARE_DIGEST,
     PAGESHARE_RETIRE as SHARE_RETIRE,
+    PAGESHARE_SUPPLY as SHARE_SUPPLY,
+    PAGESHARE_TAKES as SHARE_TAKES,
     PAGESHARE_VERSION as SHARE_VERSION,
     XENOXIDE_SHARE_ADD as SHARE_ADD,
     XENOXIDE_SHARE_ALLOW as SHARE_ALLOW,
@@ -56,6 +60,8 @@ pub use bindings::{
     XENOXIDE_SHARE_NEXT_AREA as SHARE_NEXT_AREA,
     XENOXIDE_SHARE_NEXT_MEMBER as SHARE_NEXT_MEMBER,
     XENOXIDE_SHARE_NEXT_TREE as SHARE_NEXT_TREE,
+    XENOXIDE_SHARE_OFFER as SHARE_OFFER,
+    XENOXIDE_SHARE_OFFERS as SHARE_OFFERS,
     XENOXIDE_SHARE_REMOVE as SHARE_REMOVE,
     XENOXIDE_SHARE_RULES as SHARE_RULES,
     XENOXIDE_SHARE_WITHDRAW as SHARE_WITHDRAW, //
@@ -80,6 +86,8 @@ const _: () = {
     assert!(size_of::<ShareMember>() == 8 * (1 + 4 + 4));
     assert!(size_of::<ShareDisk>() == 8 * (1 + 8 + 8 + 4 + 1 + 1 + 1 + 1 + 4));
     assert!(size_of::<ShareDetach>() == 8 * (1 + 4));
+    assert!(size_of::<ShareOffers>() == 8 * (1 + 8 + 1 + 4));
+    assert!(size_of::<ShareOffer>() == 8 * (1 + 8 + 2 + 1 + 3 + 4));
 };
 
 // SAFETY: Made of integers only.
@@ -145,3 +153,11 @@ unsafe impl AsBytes for ShareDisk {}
 
 // SAFETY: Made of integers only.
 unsafe impl FromBytes for ShareDetach {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareOffers {}
+
+// SAFETY: Made of integers only.
+unsafe impl FromBytes for ShareOffer {}
+// SAFETY: Made of integers only, without padding, as asserted above.
+unsafe impl AsBytes for ShareOffer {}

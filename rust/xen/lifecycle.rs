@@ -125,10 +125,14 @@ pub trait Pausing: Send + Sync {
     /// The domain is about to be suspended.
     ///
     /// Context: process context, may sleep; not for long, for the toolstack waits.
-    fn pause(&self);
+    ///
+    /// # Errors
+    ///
+    /// Any: then it is not suspended, and [`Pausing::proceed`] does not come.
+    fn pause(&self) -> Result;
 
     /// The domain runs again: in a new domain with another ID, or in the old one if the suspend
-    /// was called off. It comes after each [`Pausing::pause`].
+    /// was called off. It comes after each [`Pausing::pause`] that has not failed.
     ///
     /// Context: process context, may sleep.
     fn proceed(&self);
@@ -175,8 +179,8 @@ impl<T: Pausing> Paused<T> {
     /// Only power management may call this, for the device within a `Self`.
     unsafe extern "C" fn freeze(device: *mut bindings::device) -> c_int {
         // SAFETY: By the requirements; power management has a reference.
-        unsafe { &*device.cast::<Self>() }.listener.pause();
-        0
+        let paused = unsafe { &*device.cast::<Self>() }.listener.pause();
+        paused.map_or_else(Error::to_errno, |()| 0)
     }
 
     /// # Safety

@@ -46,6 +46,14 @@ pub fn give_back(owner: DomId, tree: u32, blocks: u32) {
     unsafe { bindings::xenoxide_trace_share_give_back(owner.number().into(), tree, blocks) };
 }
 
+/// `pageshare_offer`: so many pages were offered by the domain, or to it, and so many granted.
+///
+/// Context: any.
+pub fn offer(domid: DomId, pages: u32, granted: u32) {
+    // SAFETY: As above.
+    unsafe { bindings::xenoxide_trace_share_offer(domid.number().into(), pages, granted) };
+}
+
 /// `pageshare_link_up`: there is a link with a domain, which is a `member`, or the owner.
 ///
 /// Context: any.

@@ -163,10 +163,29 @@ pub(super) fn allow(area: &str, rules: &[String]) -> Result<()> {
     })
 }
 
+/// Says whether members may offer pages of their programs.
+pub(super) fn offers(area: &str, room: &str) -> Result<()> {
+    let room = match room {
+        "off" => None,
+        mib => {
+            let mib = mib
+                .parse()
+                .ok()
+                .with_context(|| format!("{mib}: no size in MiB"))?;
+            Some(u64::from(pages(mib)?))
+        }
+    };
+    let set = device(true)?.offers(name(area)?, room);
+    set.map_err(|error| match error {
+        Errno::RANGE => anyhow::anyhow!("{area}: more than it may have"),
+        error => failed(area, error),
+    })
+}
+
 fn failed(what: &str, error: Errno) -> anyhow::Error {
     match error {
         Errno::NOENT => anyhow::anyhow!("{what}: there is none"),
-        Errno::BUSY => anyhow::anyhow!("{what}: a tree of it is mounted"),
+        Errno::BUSY => anyhow::anyhow!("{what}: somebody has a tree or pages of it"),
         error => anyhow::anyhow!("{what}: {error}"),
     }
 }

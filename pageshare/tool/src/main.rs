@@ -34,6 +34,14 @@ enum Command {
         /// Rules, such as "allow 5", "deny uuid 3b5d1a7e-52a4-4e2e-9f0a-6f4be2f0f7ad", "allow *".
         rules: Vec<String>,
     },
+    /// Say whether members may offer pages of their programs to an area.
+    Offers {
+        /// The area.
+        area: String,
+        /// How many MiB it may have that no tree has, or "off".
+        #[arg(value_name = "MIB|off")]
+        room: String,
+    },
     /// Show areas and trees.
     Ls {
         /// For scripts: only areas, one a line, sizes in pages, with tabs between.
@@ -88,6 +96,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Create(create) => create.run(),
         Command::Add(add) => add.run(),
         Command::Allow { area, rules } => areas::allow(&area, &rules),
+        Command::Offers { area, room } => areas::offers(&area, &room),
         Command::Ls { raw: false } => areas::list(),
         Command::Ls { raw: true } => areas::list_raw(),
         Command::Rm {

@@ -120,6 +120,16 @@ struct RawDetach {
     reserved: [u64; 4],
 }
 
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct RawOffers {
+    version: u32,
+    flags: u32,
+    area: Name,
+    pages: u64,
+    reserved: [u64; 4],
+}
+
 /// In the flags of a disk: the tree is to have that digest.
 const HAS_DIGEST: u32 = 1;
 
@@ -132,11 +142,15 @@ const RULES: Opcode = opcode::read_write::<RawRules>(MAGIC, 0x25);
 const REMOVE: Opcode = opcode::write::<RawRemove>(MAGIC, 0x26);
 const WITHDRAW: Opcode = opcode::read_write::<RawWithdraw>(MAGIC, 0x27);
 const NEXT_MEMBER: Opcode = opcode::read_write::<RawMember>(MAGIC, 0x28);
+const OFFERS: Opcode = opcode::write::<RawOffers>(MAGIC, 0x29);
 const ATTACH: Opcode = opcode::read_write::<RawDisk>(MAGIC, 0x30);
 const DETACH: Opcode = opcode::write::<RawDetach>(MAGIC, 0x31);
 
 /// In the flags of what is withdrawn: nothing is to be had any more.
 const RETIRE: u32 = 1;
+
+/// In the flags of offers: an area takes them.
+const TAKES: u32 = 1;
 
 /// The name of an area or a tree, or none.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -481,6 +495,24 @@ impl Device {
         }))
     }
 
+    /// Says whether members may offer pages of their programs to an area: [`None`] that they may not,
+    /// else how many pages it may have that no tree has.
+    ///
+    /// # Errors
+    ///
+    /// As `PAGESHARE_OFFERS` in the header.
+    pub fn offers(&self, area: Name, pages: Option<u64>) -> Result<()> {
+        let raw = RawOffers {
+            version: VERSION,
+            flags: pages.map_or(0, |_| TAKES),
+            area,
+            pages: pages.unwrap_or_default(),
+            ..RawOffers::default()
+        };
+        // SAFETY: The call reads an argument of this type.
+        unsafe { ioctl(&self.0, Setter::<OFFERS, RawOffers>::new(raw)) }
+    }
+
     /// Makes a disk of a file.
     ///
     /// # Errors
@@ -541,12 +573,13 @@ mod tests {
             REMOVE,
             WITHDRAW,
             NEXT_MEMBER,
+            OFFERS,
             ATTACH,
             DETACH,
         ];
-        let numbers: [Opcode; 11] = [
+        let numbers: [Opcode; 12] = [
             0x40a8be20, 0xc0a8be21, 0xc0e0be22, 0xc0e0be23, 0x4070be24, 0xc070be25, 0x40a8be26,
-            0xc0b8be27, 0xc048be28, 0xc0e8be30, 0x4028be31,
+            0xc0b8be27, 0xc048be28, 0x4070be29, 0xc0e8be30, 0x4028be31,
         ];
         assert_eq!(calls, numbers);
     }

@@ -111,6 +111,13 @@ impl<'a> View<'a> {
         self.bytes.copy_out(offset, len, to)
     }
 
+    /// Returns the number of the first page's frame, where programs may have that mapped.
+    ///
+    /// Context: any.
+    pub fn number(&self) -> Option<usize> {
+        self.window.room.frame(self.slot)
+    }
+
     /// Takes note that programs may have the first page mapped as page `index` of the file with the number
     /// `file`, on `screen`, which the window knows. Returns whether they may: in a PV domain programs
     /// cannot be shown frames.

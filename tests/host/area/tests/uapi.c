@@ -70,6 +70,26 @@ AT(member, granted, 24);
 AT(member, pages, 32);
 AT(member, reserved, 40);
 
+SIZE(offers, 112);
+AT(offers, version, 0);
+AT(offers, flags, 4);
+AT(offers, area, 8);
+AT(offers, pages, 72);
+AT(offers, reserved, 80);
+
+SIZE(offer, 152);
+AT(offer, version, 0);
+AT(offer, owner, 4);
+AT(offer, area, 8);
+AT(offer, address, 72);
+AT(offer, bytes, 80);
+AT(offer, flags, 88);
+AT(offer, reserved0, 92);
+AT(offer, examined, 96);
+AT(offer, shared, 104);
+AT(offer, supplied, 112);
+AT(offer, reserved, 120);
+
 SIZE(disk, 232);
 AT(disk, version, 0);
 AT(disk, owner, 4);
@@ -98,7 +118,11 @@ NUMBER(RULES, 0xc070be25u);
 NUMBER(REMOVE, 0x40a8be26u);
 NUMBER(WITHDRAW, 0xc0b8be27u);
 NUMBER(NEXT_MEMBER, 0xc048be28u);
+NUMBER(OFFERS, 0x4070be29u);
+NUMBER(OFFER, 0xc098be38u);
 NUMBER(ATTACH, 0xc0e8be30u);
 NUMBER(DETACH, 0x4028be31u);
 
 _Static_assert(PAGESHARE_RETIRE == 1, "RETIRE");
+_Static_assert(PAGESHARE_TAKES == 1, "TAKES");
+_Static_assert(PAGESHARE_SUPPLY == 1, "SUPPLY");

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use bed::{Flavour, Guest, Machine, place};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const EFAULT: u64 = 14;
 const EINVAL: u64 = 22;
@@ -38,11 +38,17 @@ pub fn equip(guest: Guest, device: &str, headers: &str) -> Result<Guest> {
 
 /// Adds a program to a guest that is for nothing of ours: `tests/xen/client/<name>.c`.
 pub fn plain(guest: Guest, name: &str) -> Result<Guest> {
+    let program = program(name, "tests/xen/client")?;
+    Ok(guest.file(program, &format!("bin/{name}")))
+}
+
+/// Compiles `tests/xen/client/<name>.c`; `headers` is the folder of a header of ours, in the clone.
+pub fn program(name: &str, headers: &str) -> Result<PathBuf> {
     let folder = place::clone_path("build/client");
     std::fs::create_dir_all(&folder)?;
     let program = folder.join(name);
-    compile("64", name, "tests/xen/client", &program)?;
-    Ok(guest.file(program, &format!("bin/{name}")))
+    compile("64", name, headers, &program)?;
+    Ok(program)
 }
 
 /// Compiles a program: `tests/xen/client/<device>.c`.

@@ -6,13 +6,15 @@ use crate::report::Suite;
 use crate::scenarios::client;
 use crate::scenarios::pageshare::images::Images;
 use crate::scenarios::pageshare::torture::Tree;
-use crate::scenarios::pageshare::{self, Scenario};
+use crate::scenarios::pageshare::{self, OFFERED, OTHER, Scenario};
 use anyhow::Result;
 use bed::{Bed, Flavour, Guest, Host, Kind, place};
 use std::time::Duration;
 
 const DOM0_MIB: u32 = 704;
 const GUEST_MIB: u32 = 256;
+/// Where the module's own header is.
+const HEADERS: &str = "pageshare/uapi";
 
 /// The kernel that guests run; dom0 has Debian's.
 pub struct Pass {
@@ -65,8 +67,17 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         .file(tree.packed(), "tree.tar")
         .file(images.plain(), "plain.img")
         .file(images.parted(), "parted.img");
-    for &kind in pass.kinds {
-        let mut guest = Guest::new(&format!("{kind}1"), kind).kernel(pass.flavour);
+    let mut guests: Vec<_> = pass
+        .kinds
+        .iter()
+        .map(|&kind| (format!("{kind}1"), kind))
+        .collect();
+    if chosen.iter().any(|scenario| scenario.name == OFFERED) {
+        guests.push((OTHER.into(), Kind::Pvh));
+        host = host.file(client::program("offer", HEADERS)?, "offer");
+    }
+    for (name, kind) in guests {
+        let mut guest = Guest::new(&name, kind).kernel(pass.flavour);
         if pass.flavour == Flavour::Stock {
             guest = guest.kernel_module("ext4");
         }
@@ -74,6 +85,7 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         let guest = guest.file(&tool, "bin/pageshare");
         let guest = guest.file(images.sums(), "etc/sums");
         let guest = guest.file(tree.packed(), "tree.tar");
+        let guest = guest.file(client::program("offer", HEADERS)?, "bin/offer");
         let programs = ["maps", "reread", "torture"];
         let guest = programs.into_iter().try_fold(guest, client::plain)?;
         host = host.guest(guest);

@@ -5,6 +5,7 @@ mod disk;
 mod fate;
 mod files;
 pub mod images;
+mod offered;
 mod refusals;
 mod returns;
 pub mod root;
@@ -43,7 +44,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 16] = [
+pub const SCENARIOS: [Scenario; 18] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -55,6 +56,8 @@ pub const SCENARIOS: [Scenario; 16] = [
     scenario("pageshare_idle", ONE, returns::idle),
     scenario("pageshare_restored", FROM_DOM0, returns::restored),
     scenario("pageshare_again", ONE, returns::again),
+    scenario(OFFERED, ONE, offered::offered),
+    scenario("pageshare_offered_kept", ONE, offered::kept),
     scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),
     scenario("pageshare_disk_saved", FROM_DOM0, disk::saved),
     scenario("pageshare_counted", ALL, sight::counted),
@@ -68,6 +71,12 @@ pub const SCENARIOS: [Scenario; 16] = [
 pub const ENDURANCE: Scenario = scenario("pageshare_torture", FROM_DOM0, |ends| {
     torture::torture(ends, 10_000)
 });
+
+/// The one with two members.
+pub const OFFERED: &str = "pageshare_offered";
+
+/// The other member.
+pub const OTHER: &str = "pvh2";
 
 /// Of all, what runs when nothing is asked for.
 pub const BRIEF: [&str; 2] = ["pageshare_mappings", "pageshare_refused"];
