@@ -196,10 +196,13 @@ void xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long address,
 			     pte_t *entry, unsigned long number,
 			     unsigned long count)
 {
-	for (; count; count--, entry++, number++, address += PAGE_SIZE)
+	pte_t value = pte_mkspecial(pfn_pte(number, vma->vm_page_prot));
+
+	for (; count; count--, entry++, address += PAGE_SIZE) {
 		if (pte_none(ptep_get(entry)))
-			set_pte_at(vma->vm_mm, address, entry,
-				   pte_mkspecial(pfn_pte(number, vma->vm_page_prot)));
+			set_pte_at(vma->vm_mm, address, entry, value);
+		value = pte_next_pfn(value);
+	}
 }
 
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
