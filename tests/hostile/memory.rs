@@ -181,8 +181,8 @@ impl RingAt {
 
     fn spoilt(&self, field: Field, value: u32) -> u32 {
         self.memory.mend();
-        let of_link = matches!(self.what, What::LinkWord);
-        if of_link && matches!(field, Field::DataEvent | Field::SpaceEvent) {
+        // Otherwise this end itself would never hear again.
+        if matches!(field, Field::DataEvent | Field::SpaceEvent) {
             return value;
         }
         match mutate::strikes(self.what) {

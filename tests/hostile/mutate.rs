@@ -13,10 +13,9 @@ use kernel::{
 /// What can be wrong.
 #[derive(Clone, Copy)]
 pub(crate) enum What {
-    /// A word of a connection's rings, until it is written the next time.
+    /// An index of a connection's rings, or what goes with it, until it is written the next time.
     Word = 0,
-    /// Likewise of a link's control rings: an index, or what goes with it. Of what those wait for that
-    /// this end itself would never hear again nothing is wrong.
+    /// Likewise of a link's control rings.
     LinkWord = 1,
     /// Words for a moment, that are right again before anything else is done.
     Moment = 2,
@@ -37,8 +36,8 @@ const ALL: [(&str, u64); 8] = [
     ("words", 48),
     ("link_words", 1024),
     ("moments", 2),
-    ("messages", 96),
-    ("headers", 16),
+    ("messages", 32),
+    ("headers", 8),
     ("first_words", 64),
     ("bells", 16),
     ("events", 64),
