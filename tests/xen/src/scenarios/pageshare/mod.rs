@@ -82,10 +82,11 @@ pub const OTHER: &str = "pvh2";
 pub const BRIEF: [&str; 2] = ["pageshare_mappings", "pageshare_refused"];
 
 /// What is worth the checks of a kernel for tests.
-pub const CHECKED: [&str; 3] = [
+pub const CHECKED: [&str; 4] = [
     "pageshare_mappings",
     "pageshare_withdrawn",
     "pageshare_idle",
+    "pageshare_offered_kept",
 ];
 
 const fn scenario(
