@@ -123,9 +123,8 @@ print(icu.Locale(\"de\").getDisplayCountry(icu.Locale(\"de\")), 6 * 7)'
 /// again and again.
 fn torture(bed: &Bed, guest: &End<'_>, original: &str, copy: &str) -> Result<()> {
     let output = "/tmp/torture";
-    let torture = format!(
-        "{TOOLS}/bin/torture {TOOLS}/{original} {copy} {PROCESSES} {SEED} {TIMES}"
-    );
+    let torture =
+        format!("{TOOLS}/bin/torture {TOOLS}/{original} {copy} {PROCESSES} {SEED} {TIMES}");
     let line = format!("if {torture}; then echo done; else echo failed; fi");
     guest.machine.spawn(&["sh", "-c", &line], output)?;
     let owner = owner(bed);
