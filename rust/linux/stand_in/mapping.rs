@@ -209,9 +209,7 @@ unsafe extern "C" fn insert(
     let at = address.wrapping_sub(around.first) / PAGE_SIZE;
     if let Some(&number) = around.numbers.get(at).filter(|&&number| number != 0) {
         // SAFETY: By the requirements.
-        unsafe {
-            xen_bindings::xenoxide_mapping_insert(around.vma, address, entry, number, 1)
-        };
+        unsafe { xen_bindings::xenoxide_mapping_insert(around.vma, address, entry, number, 1) };
     }
     0
 }
