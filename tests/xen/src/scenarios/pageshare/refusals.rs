@@ -57,7 +57,7 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
         ("pageshare create -- -x", "a name is"),
         ("pageshare add nothing/tree /proc/self", "no such area"),
         ("pageshare allow area 'permit 5'", "a rule is"),
-        ("pageshare rm area", "is mounted"),
+        ("pageshare rm area", "somebody has"),
         ("pageshare rm area/nothing", "there is none"),
     ] {
         let why = ends.owner.refusal(line)?;

@@ -151,7 +151,7 @@ pub fn retired(ends: &Ends<'_>) -> Result<()> {
     ensure!(why.contains("Stale"), "{why}");
     ends.wait_until_nothing_is_granted("area")?;
     let why = ends.owner.refusal("pageshare rm area")?;
-    ensure!(why.contains("is mounted"), "{why}");
+    ensure!(why.contains("somebody has"), "{why}");
     ends.umount()?;
     for line in [
         retire.as_str(),
