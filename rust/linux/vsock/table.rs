@@ -400,7 +400,17 @@ unsafe extern "C" fn seqpacket_allow(_vsk: *mut vsock_sock, _cid: u32) -> bool {
 /// As for [`release`].
 unsafe extern "C" fn seqpacket_has_data<T: Transport>(vsk: *mut vsock_sock) -> u32 {
     // SAFETY: By the requirements.
-    unsafe { with::<T, _>(vsk, T::record_readable) }
+    unsafe {
+        with::<T, _>(vsk, |transport, sock, socket| {
+            match transport.record_readable(sock, socket) {
+                // The core tells of no wait for a packet: who finds none may be about to.
+                0 if transport.await_data(sock, socket, 1).unwrap_or(true) => {
+                    transport.record_readable(sock, socket)
+                }
+                there => there,
+            }
+        })
+    }
 }
 
 /// # Safety
