@@ -360,13 +360,10 @@ impl Conn {
         room as usize
     }
 
-    /// Looks for so many microseconds at the most whether `target` bytes come, or a packet, or what
-    /// comes is broken.
+    /// Looks for so many microseconds at the most whether `target` bytes of a stream come, or
+    /// what comes is broken.
     pub(crate) fn look_for_data(&self, sock: &Locked, target: usize, most_us: u32) -> bool {
-        let target = match self.kind {
-            Kind::Seqpacket => 1,
-            _ => target.max(1),
-        };
+        let target = target.max(1);
         self.busy.look(most_us, || {
             let there = self.try_rx(sock, |rx| rx.look());
             there.map_or(true, |bytes| bytes as usize >= target)
