@@ -7,7 +7,10 @@
 //! for no program.
 
 use crate::{
-    busy::Busy,
+    busy::{
+        Busy,
+        Patience, //
+    },
     counters::{
         Tally,
         Way, //
@@ -280,6 +283,7 @@ impl Conn {
             done += copied;
             if !peek {
                 self.tally.received(copied);
+                self.busy.received(copied);
             }
             // What was copied has been received, whatever has become of the ring.
             if !peek && self.try_rx(sock, |rx| rx.release(copied)).is_err() || copied < part.len() {
@@ -360,11 +364,11 @@ impl Conn {
         room as usize
     }
 
-    /// Looks for so many microseconds at the most whether `target` bytes of a stream come, or
-    /// what comes is broken.
-    pub(crate) fn look_for_data(&self, sock: &Locked, target: usize, most_us: u32) -> bool {
+    /// Looks whether `target` bytes of a stream come, or what comes is broken, for as long as there
+    /// is patience.
+    pub(crate) fn look_for_data(&self, sock: &Locked, target: usize, patience: Patience) -> bool {
         let target = target.max(1);
-        self.busy.look(most_us, || {
+        self.busy.look(patience, || {
             let there = self.try_rx(sock, |rx| rx.look());
             there.map_or(true, |bytes| bytes as usize >= target)
         })
@@ -383,6 +387,7 @@ impl Conn {
         });
         let there = there.unwrap_or(true);
         if !there {
+            self.busy.sleeps();
             self.tally.blocked(Way::Receive);
         }
         there

@@ -4,6 +4,7 @@
 
 use crate::{
     admission::Rules,
+    busy::Patience,
     counters::Counters,
     datagrams::Ports,
     driver::Driver,
@@ -55,6 +56,11 @@ const MOST_MEMORY_KIB: u64 = 96 << 10;
 /// The least that may be set: a link, and a connection with the smallest rings.
 const LEAST_MEMORY_KIB: u64 = 64;
 
+/// How long a program in the midst of a stream looks for more before it sleeps, in microseconds, if
+/// nothing else is said. As long as KVM's hosts and guests poll by default before they halt
+/// (`halt_poll_ns`, `guest_halt_poll_ns`).
+const BULK_POLL_US: u32 = 200;
+
 /// The longest that a program may look for data before it sleeps, in microseconds.
 const MOST_BUSY_US: u32 = 10_000;
 
@@ -69,6 +75,7 @@ pub(crate) struct Settings {
     most_sockets: Atomic<u32>,
     most_memory_kib: Atomic<u64>,
     busy_poll_us: Atomic<u32>,
+    bulk_poll_us: Atomic<u32>,
     /// Whether others may connect only where a rule allows it.
     closed: Atomic<bool>,
     /// Who may connect to this domain.
@@ -102,6 +109,7 @@ impl Settings {
             most_sockets: Atomic::new(MOST_SOCKETS),
             most_memory_kib: Atomic::new(MOST_MEMORY_KIB),
             busy_poll_us: Atomic::new(0),
+            bulk_poll_us: Atomic::new(BULK_POLL_US),
             closed: Atomic::new(closed),
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
@@ -225,11 +233,32 @@ impl Settings {
     ///
     /// `ERANGE` if that is longer than [`MOST_BUSY_US`].
     pub(crate) fn set_busy_poll_us(&self, us: u64) -> Result {
-        match u32::try_from(us) {
-            Ok(us @ 0..=MOST_BUSY_US) => self.busy_poll_us.store(us, Relaxed),
-            _ => return Err(ERANGE),
-        }
+        self.busy_poll_us.store(patience_us(us)?, Relaxed);
         Ok(())
+    }
+
+    /// How long a program in the midst of a stream looks for more before it sleeps, in
+    /// microseconds, at the most.
+    pub(crate) fn bulk_poll_us(&self) -> u32 {
+        self.bulk_poll_us.load(Relaxed)
+    }
+
+    /// Sets how long a program in the midst of a stream looks for more before it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if that is longer than [`MOST_BUSY_US`].
+    pub(crate) fn set_bulk_poll_us(&self, us: u64) -> Result {
+        self.bulk_poll_us.store(patience_us(us)?, Relaxed);
+        Ok(())
+    }
+
+    /// How long programs look for data before they sleep.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            always_us: self.busy_poll_us(),
+            bulk_us: self.bulk_poll_us(),
+        }
     }
 
     /// What holds for connections to this domain about which there is no rule.
@@ -244,6 +273,13 @@ impl Settings {
     /// Sets what holds where there is no rule.
     pub(crate) fn set_closed(&self, closed: bool) {
         self.closed.store(closed, Relaxed);
+    }
+}
+
+fn patience_us(us: u64) -> Result<u32> {
+    match u32::try_from(us) {
+        Ok(us @ 0..=MOST_BUSY_US) => Ok(us),
+        _ => Err(ERANGE),
     }
 }
 

@@ -77,6 +77,9 @@ attributes! { State, ROOT:
     /// How long a program looks for data before it sleeps.
     BusyPollUs c"busy_poll_us" = |s| s.settings().busy_poll_us(),
         set |s, text| s.settings().set_busy_poll_us(number(text)?);
+    /// How long it does in the midst of a stream.
+    BulkPollUs c"bulk_poll_us" = |s| s.settings().bulk_poll_us(),
+        set |s, text| s.settings().set_bulk_poll_us(number(text)?);
 }
 
 attributes! { State, INFO:

@@ -148,8 +148,8 @@ impl Transport for Worker<Driver> {
         conn: ArcBorrow<'_, Conn>,
         target: usize,
     ) -> Result<bool> {
-        let most_us = self.settings().busy_poll_us();
-        Ok(conn.look_for_data(sock, target, most_us) || conn.await_data(sock, target))
+        let patience = self.settings().patience();
+        Ok(conn.look_for_data(sock, target, patience) || conn.await_data(sock, target))
     }
 
     fn await_space(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Result<bool> {

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, ensure};
 
 const MOST_US: &str = "10000";
 const COUNT: &str = "200";
+/// Of a stream.
+const WRITE: &str = "65536";
+const AMOUNT: &str = "64MiB";
 
 /// Round trips with it and without.
 pub fn busy(ends: &Ends<'_>) -> Result<()> {
@@ -19,6 +22,15 @@ pub fn busy(ends: &Ends<'_>) -> Result<()> {
         let answer = ends.client.load("pingpong", &there, &["64", COUNT])?;
         let p50 = answer["p50"].as_u64().context("no p50")?;
         Ok((ends.client.figure("events_received")? - before, p50 / 1000))
+    };
+    let stream = || -> Result<u64> {
+        let figures = || -> Result<u64> {
+            let (client, server) = (&ends.client, &ends.server);
+            Ok(client.figure("events_received")? + server.figure("events_received")?)
+        };
+        let before = figures()?;
+        ends.client.load("stream", &there, &[WRITE, AMOUNT])?;
+        Ok(figures()? - before)
     };
     let without = run()?;
     for end in [&ends.client, &ends.server] {
@@ -33,5 +45,16 @@ pub fn busy(ends: &Ends<'_>) -> Result<()> {
         .iter()
         .all(|end| end.machine.name().starts_with("pvh"));
     ensure!(!apart || with.0 < without.0 / 2, "not half as many events");
+
+    let streamed = |us: &str| -> Result<u64> {
+        for end in [&ends.client, &ends.server] {
+            end.default_knobs()?;
+            end.set("bulk_poll_us", us)?;
+        }
+        stream()
+    };
+    let (without, with) = (streamed("0")?, streamed(MOST_US)?);
+    println!("# {ends}: {AMOUNT}: {without} events without, {with} with");
+    ensure!(!apart || with < without, "not fewer events");
     Ok(())
 }

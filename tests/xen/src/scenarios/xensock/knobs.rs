@@ -7,7 +7,7 @@ use bed::tools;
 
 const FOLDER: &str = "/sys/class/misc/xensock";
 /// What is changed here, and its default.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("rules", "\n"),
     ("rules_out", "\n"),
     ("default_policy", "open"),
@@ -16,6 +16,7 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("max_sockets_per_peer", "2048"),
     ("memory_per_peer_kb", "98304"),
     ("busy_poll_us", "0"),
+    ("bulk_poll_us", "200"),
 ];
 
 impl End<'_> {

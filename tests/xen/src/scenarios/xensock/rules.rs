@@ -213,6 +213,7 @@ pub fn limits(ends: &Ends<'_>) -> Result<()> {
         ("memory_per_peer_kb", "63"),
         ("memory_per_peer_kb", "18446744073709551615"),
         ("busy_poll_us", "10001"),
+        ("bulk_poll_us", "10001"),
         ("first_ring_kb", "0"),
         ("first_ring_kb", "12"),
         ("first_ring_kb", "64"),
