@@ -19,6 +19,7 @@ use crate::{
         Outgoing,
         Release,
         Shutdown,
+        State,
         Transport, //
     },
     xen::domain::DomId, //
@@ -111,8 +112,10 @@ impl Transport for Worker<Driver> {
         conn.writable(sock)
     }
 
-    fn is_active(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>) -> bool {
-        conn.is_attached()
+    /// Not while `connect()` is under way: what the peer writes to a ring may be seen before the
+    /// message that it has accepted, and a program that polls takes the first news for that.
+    fn is_active(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> bool {
+        sock.state() != State::Connecting && conn.is_attached()
     }
 
     fn receive_record(

@@ -29,7 +29,8 @@ pub fn busy(ends: &Ends<'_>) -> Result<()> {
             Ok(client.figure("events_received")? + server.figure("events_received")?)
         };
         let before = figures()?;
-        ends.client.load("stream", &there, &[WRITE, AMOUNT])?;
+        ends.client
+            .load("stream", &there, &[WRITE, AMOUNT, "1", "0"])?;
         Ok(figures()? - before)
     };
     let without = run()?;
