@@ -13,6 +13,7 @@
 //!
 //! `area` is pure. Every domain with the module may be both.
 
+use area::ring;
 use driver::Driver;
 use frame::Frame;
 use kernel::{
@@ -54,6 +55,8 @@ pub mod failure;
 pub mod frame;
 #[path = "../rust/xen/lent.rs"]
 pub mod lent;
+#[path = "../rust/xen/lines.rs"]
+mod lines;
 mod link;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;

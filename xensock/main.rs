@@ -13,6 +13,7 @@
 //! *connection* has a ring of its own each way, in memory that the side which opened it has granted.
 
 use kernel::prelude::*;
+use link::ring;
 use linux::param;
 use service::Service;
 
@@ -28,6 +29,8 @@ mod counters;
 mod datagrams;
 mod driver;
 mod ends;
+#[path = "../rust/xen/lines.rs"]
+mod lines;
 pub mod link;
 #[path = "../rust/linux/mod.rs"]
 pub mod linux;

@@ -7,27 +7,19 @@ use crate::{
         Account,
         Charge, //
     },
-    link::{
-        doorbell::{
-            Bits,
-            WORDS_OFFSET, //
-        },
-        ring::{
-            Fence,
-            Field,
-            Lines, //
-        }, //
+    lines,
+    link::doorbell::{
+        Bits,
+        WORDS_OFFSET, //
     },
     xen::{
         domain::DomId,
         grant::{
             Granted,
-            Mapped, //
+            Mapped,
+            Region, //
         },
-        shared::{
-            barrier,
-            Memory, //
-        }, //
+        shared::Memory, //
     }, //
 };
 use core::ops::Deref;
@@ -39,13 +31,8 @@ use kernel::{
 
 /// Memory that we have granted, or that the peer has, and that counts in the peer's account.
 pub(crate) struct Shared {
-    memory: Backing,
+    memory: Region,
     _charge: Charge,
-}
-
-enum Backing {
-    Own(Granted),
-    Peers(Mapped),
 }
 
 impl Shared {
@@ -63,7 +50,7 @@ impl Shared {
         flags: Flags,
     ) -> Result<Arc<Self>> {
         let charge = Charge::take(account, pages)?;
-        let memory = Backing::Own(Granted::new(to, pages, flags)?);
+        let memory = Region::Own(Granted::new(to, pages, flags)?);
         Self::new(memory, charge)
     }
 
@@ -76,11 +63,11 @@ impl Shared {
     /// As for [`Mapped::new`]; `ENOBUFS` if it is more than the peer may have.
     pub(crate) fn map(account: &Arc<Account>, from: DomId, refs: &[u32]) -> Result<Arc<Self>> {
         let charge = Charge::take(account, refs.len())?;
-        let memory = Backing::Peers(Mapped::new(from, refs)?);
+        let memory = Region::Peers(Mapped::new(from, refs)?);
         Self::new(memory, charge)
     }
 
-    fn new(memory: Backing, charge: Charge) -> Result<Arc<Self>> {
+    fn new(memory: Region, charge: Charge) -> Result<Arc<Self>> {
         let shared = Self {
             memory,
             _charge: charge,
@@ -90,10 +77,7 @@ impl Shared {
 
     /// The grants, where they are ours.
     pub(crate) fn refs(&self) -> &[u32] {
-        match &self.memory {
-            Backing::Own(granted) => granted.refs(),
-            Backing::Peers(_) => &[],
-        }
+        self.memory.refs()
     }
 }
 
@@ -101,54 +85,12 @@ impl Deref for Shared {
     type Target = Memory;
 
     fn deref(&self) -> &Memory {
-        match &self.memory {
-            Backing::Own(granted) => granted,
-            Backing::Peers(mapped) => mapped,
-        }
+        &self.memory
     }
 }
 
-/// The words of a ring. A word that would be outside of the memory is 0 and stays so.
-#[derive(Clone)]
-pub(crate) struct RingAt {
-    memory: Arc<Shared>,
-    at: usize,
-}
-
-impl RingAt {
-    /// The ring whose lines begin at byte `at` of `memory`.
-    pub(crate) fn new(memory: Arc<Shared>, at: usize) -> Self {
-        Self { memory, at }
-    }
-}
-
-impl Lines for RingAt {
-    fn load(&self, field: Field) -> u32 {
-        let word = self.memory.word32(self.at + field.offset());
-        word.map_or(0, |word| word.load())
-    }
-
-    fn load_acquire(&self, field: Field) -> u32 {
-        let word = self.memory.word32(self.at + field.offset());
-        word.map_or(0, |word| word.load_acquire())
-    }
-
-    fn store(&self, field: Field, value: u32) {
-        if let Some(word) = self.memory.word32(self.at + field.offset()) {
-            word.store(value);
-        }
-    }
-
-    fn store_release(&self, field: Field, value: u32) {
-        if let Some(word) = self.memory.word32(self.at + field.offset()) {
-            word.store_release(value);
-        }
-    }
-
-    fn barrier(&self, _why: Fence) {
-        barrier();
-    }
-}
+/// The words of a ring.
+pub(crate) type RingAt = lines::RingAt<Shared>;
 
 /// The bells of one direction.
 pub(crate) struct BellsAt {

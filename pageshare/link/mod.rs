@@ -3,7 +3,6 @@
 //! A link between a member and an owner: a ring of messages each way, and an event channel. It lies
 //! in memory of the member.
 
-mod memory;
 mod packets;
 
 pub(crate) use packets::{
@@ -40,7 +39,8 @@ use crate::{
         },
         grant::{
             Granted,
-            Mapped, //
+            Mapped,
+            Region, //
         }, //
     }, //
 };
@@ -48,7 +48,6 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use memory::Region;
 use packets::Packets;
 
 /// Who is woken by events.

@@ -2,27 +2,27 @@
 
 //! The rings of a link: a message is a packet.
 
-use super::memory::{
-    Region,
-    RingAt, //
-};
-use crate::area::{
-    packet::{
-        self,
-        Header, //
+use crate::{
+    area::{
+        packet::{
+            self,
+            Header, //
+        },
+        ring::{
+            Consumer,
+            Producer, //
+        },
+        segment::Place,
+        wire::{
+            self,
+            Message,
+            Side,
+            CONTROL,
+            MESSAGE_MAX, //
+        }, //
     },
-    ring::{
-        Consumer,
-        Producer, //
-    },
-    segment::Place,
-    wire::{
-        self,
-        Message,
-        Side,
-        CONTROL,
-        MESSAGE_MAX, //
-    }, //
+    lines::RingAt,
+    xen::grant::Region, //
 };
 use kernel::{
     new_mutex,
@@ -51,14 +51,14 @@ struct Waiting {
 
 /// The ring that we write.
 struct Sender {
-    lines: RingAt,
+    lines: RingAt<Region>,
     ring: Producer,
     waiting: KVec<Waiting>,
 }
 
 /// The ring that we read.
 struct Receiver {
-    lines: RingAt,
+    lines: RingAt<Region>,
     ring: Consumer,
 }
 

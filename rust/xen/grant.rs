@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory shared with another domain by grants: [`Granted`] by us, [`Mapped`] from the other one.
+//! Memory shared with another domain by grants: [`Granted`] by us, [`Mapped`] from the other one;
+//! [`Region`] is either.
 //!
-//! Either is [`Memory`] that the other domain may write at any time: what is read from it may be
+//! It is [`Memory`] that the other domain may write at any time: what is read from it may be
 //! something else the next time.
 //!
 //! C headers: [`include/xen/grant_table.h`](srctree/include/xen/grant_table.h),
@@ -369,6 +370,35 @@ impl Deref for Mapped {
 
     fn deref(&self) -> &Memory {
         &self.memory
+    }
+}
+
+/// Memory that is shared by this domain's grants, or by the other one's.
+pub enum Region {
+    /// It is ours.
+    Own(Granted),
+    /// It is the other domain's.
+    Peers(Mapped),
+}
+
+impl Region {
+    /// The grants, where they are ours.
+    pub fn refs(&self) -> &[u32] {
+        match self {
+            Region::Own(granted) => granted.refs(),
+            Region::Peers(_) => &[],
+        }
+    }
+}
+
+impl Deref for Region {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        match self {
+            Region::Own(granted) => granted,
+            Region::Peers(mapped) => mapped,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use kernel::{
     debugfs::Scope,
     prelude::*, //
 };
+use link::ring;
 use linux::{
     param,
     random, //
@@ -38,6 +39,8 @@ mod datagrams;
 mod driver;
 #[path = "../../xensock/ends.rs"]
 mod ends;
+#[path = "../../rust/xen/lines.rs"]
+mod lines;
 #[path = "../../xensock/link/mod.rs"]
 pub mod link;
 #[path = "../../rust/linux/mod.rs"]
