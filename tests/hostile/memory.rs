@@ -65,6 +65,9 @@ const CONSUMERS: [Field; 5] = [
 /// who has refused the link for it hears of the next call then.
 const PATIENCE: u32 = 12;
 
+/// No header was written yet.
+const NOWHERE: u64 = u64::MAX;
+
 /// As the driver's, but what is written may be something else.
 pub(crate) struct Shared {
     honest: Arc<honest::Shared>,
@@ -72,6 +75,9 @@ pub(crate) struct Shared {
     wrong: Atomic<u64>,
     /// How often to wait until it is mended.
     patience: Atomic<u32>,
+    /// Where the last packet's header is, and what it was to say.
+    header_at: Atomic<u64>,
+    header: Atomic<u64>,
 }
 
 impl Shared {
@@ -93,6 +99,8 @@ impl Shared {
             honest,
             wrong: Atomic::new(0),
             patience: Atomic::new(0),
+            header_at: Atomic::new(NOWHERE),
+            header: Atomic::new(0),
         };
         Ok(Arc::new(shared, GFP_KERNEL)?)
     }
@@ -110,6 +118,9 @@ impl Shared {
             HEADER => What::Header,
             _ => What::Message,
         };
+        if let (What::Header, Some(header)) = (what, bytes.first_chunk()) {
+            self.flicker(at, u64::from_le_bytes(*header))?;
+        }
         if mutate::spoil(what, copy) {
             if let (What::First, Some(right)) = (what, bytes.first_chunk()) {
                 let right = u64::from(u32::from_le_bytes(*right));
@@ -118,6 +129,22 @@ impl Shared {
             }
         }
         self.honest.write(at, copy)
+    }
+
+    /// Has the header of the packet before, which has been published, wrong for a moment each.
+    fn flicker(&self, at: usize, header: u64) -> Result {
+        let before = self.header_at.xchg(at as u64, Relaxed);
+        let right = self.header.xchg(header, Relaxed).to_le_bytes();
+        if before == NOWHERE {
+            return Ok(());
+        }
+        for _ in 0..mutate::moments(What::HeaderMoment) {
+            let mut wrong = right;
+            mutate::replace(&mut wrong);
+            self.honest.write(before as usize, &wrong)?;
+            self.honest.write(before as usize, &right)?;
+        }
+        Ok(())
     }
 
     /// Mends what is wrong in a link's page, when it has been so for a while.
@@ -171,7 +198,7 @@ impl RingAt {
     fn flicker(&self, field: Field) {
         let of_producer = PRODUCERS.contains(&field);
         let fields = if of_producer { PRODUCERS } else { CONSUMERS };
-        for _ in 0..mutate::moments() {
+        for _ in 0..mutate::moments(What::Moment) {
             let field = mutate::one_of(&fields, field);
             let right = self.honest.load(field);
             self.honest.store(field, mutate::instead_of(right));

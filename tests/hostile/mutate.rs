@@ -29,10 +29,12 @@ pub(crate) enum What {
     Bell = 6,
     /// An event that nobody has asked for.
     Event = 7,
+    /// Headers of packets that the victim may be reading, for a moment.
+    HeaderMoment = 8,
 }
 
 /// By [`What`]: its name, and that it happens once in so many times.
-const ALL: [(&str, u64); 8] = [
+const ALL: [(&str, u64); 9] = [
     ("words", 48),
     ("link_words", 1024),
     ("moments", 2),
@@ -41,9 +43,10 @@ const ALL: [(&str, u64); 8] = [
     ("first_words", 64),
     ("bells", 16),
     ("events", 64),
+    ("header_moments", 2),
 ];
 
-/// Words that are wrong one after the other, when some are for a moment.
+/// Words or headers that are wrong one after the other, when some are for a moment.
 const MOMENTS: u64 = 128;
 
 /// In a storm, and how often there is one.
@@ -87,13 +90,13 @@ pub(crate) fn strikes(what: What) -> bool {
     strikes
 }
 
-/// Whether words are wrong for a moment now: as often as is returned.
-pub(crate) fn moments() -> u64 {
-    if !strikes(What::Moment) {
+/// Whether words or headers are wrong for a moment now: as often as is returned.
+pub(crate) fn moments(what: What) -> u64 {
+    if !strikes(what) {
         return 0;
     }
     // One has been counted.
-    DONE[What::Moment as usize].add(MOMENTS - 1, Relaxed);
+    DONE[what as usize].add(MOMENTS - 1, Relaxed);
     MOMENTS
 }
 
@@ -115,15 +118,19 @@ pub(crate) fn instead_of(value: u32) -> u32 {
 
 /// Writes something else to one of the words of `bytes`, perhaps; returns whether it has.
 pub(crate) fn spoil(what: What, bytes: &mut [u8]) -> bool {
-    let words = (bytes.len() / 4) as u64;
-    if words == 0 || !strikes(what) {
+    if bytes.len() < 4 || !strikes(what) {
         return false;
     }
-    let at = 4 * below(words) as usize;
+    replace(bytes);
+    true
+}
+
+/// Writes something else to one of the words of `bytes`.
+pub(crate) fn replace(bytes: &mut [u8]) {
+    let at = 4 * below((bytes.len() / 4) as u64) as usize;
     if let Some(word) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
         *word = instead_of(u32::from_le_bytes(*word)).to_le_bytes();
     }
-    true
 }
 
 /// Returns how many events to send instead of one.
