@@ -191,8 +191,8 @@ impl Peer {
     /// The peer opens a connection.
     pub(super) fn connect(&self, connect: &Connect) -> Result<(), Lost> {
         let slot = connect.slot;
-        let used = self.records.lock().get(slot).is_some() || self.is_put_off(slot);
-        if slot.number() == CONTROL || used {
+        let used = self.records.lock().get(slot).is_some();
+        if slot.number() == CONTROL || used || self.is_put_off(slot) {
             return Err(Lost);
         }
         self.soon(Later::Connect(*connect));
@@ -316,13 +316,12 @@ impl Peer {
 
     /// The peer has ended a connection.
     pub(super) fn reset(&self, slot: Slot, reason: Reason) -> Result<(), Lost> {
-        let (turn, conn) = match self.records.lock().get(slot) {
-            Some(record) => (record.turn, record.conn.clone()),
+        let found = |record: &mut Record| (record.turn, record.conn.clone());
+        let found = self.records.lock().get(slot).map(found);
+        let Some((turn, conn)) = found else {
             // It was on its way when we let go, or comes before we could answer.
-            None => {
-                self.forget(slot);
-                return Ok(());
-            }
+            self.forget(slot);
+            return Ok(());
         };
         self.note_reset(&conn, reason);
         self.disconnect(turn, &conn);
