@@ -110,7 +110,7 @@ fn get_stats(driver: &Driver, argument: UserSlice) -> Result {
         version: SOCK_VERSION,
         cid: driver.own().cid(),
         closed: (settings.default_verdict() == Verdict::Deny).into(),
-        first_ring_kb: u64::from(settings.first().bytes()) / KIB,
+        first_ring_kb: u64::from(settings.first_forth().bytes()) / KIB,
         largest_ring_kb: u64::from(settings.last().bytes()) / KIB,
         max_sockets_per_peer: settings.most_sockets(),
         memory_per_peer_kb: settings.most_memory() / KIB,

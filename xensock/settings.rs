@@ -39,9 +39,9 @@ use kernel::{
 /// Bytes of a KiB.
 const KIB: u64 = 1024;
 
-/// The pages of a connection's first segment, as a power of two, per direction: 16 KiB, of which
-/// growth gets to the largest in as many steps as from 32 KiB.
-const FIRST_ORDER: u32 = 2;
+/// The pages of the first segment that an opener writes to, as a power of two: 32 KiB, so that
+/// programs which do not wait for room seldom have to send a first request in parts.
+const FIRST_ORDER: u32 = 3;
 
 /// The largest segment, as a power of two of pages: 1 MiB per direction.
 const LAST_ORDER: u32 = 8;
@@ -68,7 +68,7 @@ const MOST_BUSY_US: u32 = 10_000;
 #[pin_data]
 pub(crate) struct Settings {
     own: Atomic<u32>,
-    /// The order of a connection's first segments, in pages.
+    /// The order of the first segment that an opener writes to, in pages.
     first_order: Atomic<u32>,
     /// The order of the largest segment, in pages.
     last_order: Atomic<u32>,
@@ -150,8 +150,16 @@ impl Settings {
         Ok(())
     }
 
-    /// The size of a connection's first segments.
-    pub(crate) fn first(&self) -> Size {
+    /// The sizes of a connection's first segments, by [`Direction`](crate::link::wire::Direction):
+    /// an idle connection shall not have more than 64 KiB and two pages, all that belongs to its
+    /// sockets included, so that the one to the opener is smaller.
+    pub(crate) fn first(&self) -> [Size; 2] {
+        let forth = self.first_forth();
+        [forth, forth.half().unwrap_or(forth)]
+    }
+
+    /// The size of the first segment that an opener writes to.
+    pub(crate) fn first_forth(&self) -> Size {
         size(&self.first_order)
     }
 
@@ -179,7 +187,7 @@ impl Settings {
     ///
     /// `ERANGE` if it is smaller than the first ones.
     pub(crate) fn set_last(&self, size: Size) -> Result {
-        if size < self.first() {
+        if size < self.first_forth() {
             return Err(ERANGE);
         }
         self.last_order.store(size.order().into(), Relaxed);

@@ -62,8 +62,8 @@ attributes! { State, ROOT:
             });
             Ok(())
         };
-    /// The size of the rings that a connection starts with, each way.
-    FirstRingKb c"first_ring_kb" = |s| s.settings().first().bytes() / KIB,
+    /// The size of the ring that a connection starts with, of what its opener sends.
+    FirstRingKb c"first_ring_kb" = |s| s.settings().first_forth().bytes() / KIB,
         set |s, text| s.settings().set_first(ring_size(text)?);
     /// The size that rings grow to, each way.
     LargestRingKb c"largest_ring_kb" = |s| s.settings().last().bytes() / KIB,

@@ -75,12 +75,12 @@ impl Peer {
     ///
     /// `ENOBUFS` if there are too many to this domain, `ENOMEM`, `ENOSPC` (no grant is left).
     pub(crate) fn open(&self, sock: &Locked, conn: &Arc<Conn>) -> Result {
-        let size = self.settings.first();
-        let pages = size.pages() as usize;
+        let sizes = self.settings.first();
         let seat = Seat::take(&self.account)?;
         let grant = |pages| Shared::grant(&self.account, self.domain, pages, GFP_KERNEL);
         let page = grant(1)?;
-        let segments = [grant(pages)?, grant(pages)?];
+        let [forth, back] = sizes.map(|size| grant(size.pages() as usize));
+        let segments = [forth?, back?];
         let [forth, back] = &segments;
         let (local, remote) = (sock.local(), sock.remote());
 
@@ -98,7 +98,7 @@ impl Peer {
             dst_port: remote.port,
             limit: u32::try_from(sock.buffer_size()).unwrap_or(u32::MAX),
             page: first(&page)?,
-            segments: Segments::new(size, forth.refs(), back.refs()).ok_or(EINVAL)?,
+            segments: Segments::new(sizes, [forth.refs(), back.refs()]).ok_or(EINVAL)?,
         };
         let parts = (page.clone(), segments.clone(), seat);
         let turn = records.begin(slot);
@@ -108,7 +108,7 @@ impl Peer {
             return Err(SocketError::ConnectionReset.into());
         }
         conn.tally().meet(Ends { local, remote });
-        self.attach(sock, conn, turn, &page, &segments, size)?;
+        self.attach(sock, conn, turn, &page, &segments, sizes)?;
         records.set(record);
         drop(records);
 
@@ -125,7 +125,7 @@ impl Peer {
         turn: Turn,
         page: &Arc<Shared>,
         segments: &[Arc<Shared>; 2],
-        size: Size,
+        sizes: [Size; 2],
     ) -> Result {
         let link = self.bells.worker().ok_or(SocketError::ConnectionReset)?;
         let ours = Direction::written_by(self.side, turn.slot().opener());
@@ -140,7 +140,7 @@ impl Peer {
             link.clone(),
             turn,
             lines(ours),
-            Producer::new(size),
+            Producer::new(sizes[ours.index()]),
             segments[ours.index()].clone(),
             (conn.tally().clone(), Way::Send),
         );
@@ -148,7 +148,7 @@ impl Peer {
             link,
             turn,
             lines(theirs),
-            Consumer::new(size),
+            Consumer::new(sizes[theirs.index()]),
             segments[theirs.index()].clone(),
             (conn.tally().clone(), Way::Receive),
         );
@@ -242,7 +242,7 @@ impl Peer {
             turn,
             &page,
             &segments,
-            connect.segments.size(),
+            connect.segments.sizes(),
         );
         attached.map_err(|_| Reason::Closed)?;
         self.records.lock().set(record);

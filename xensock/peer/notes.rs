@@ -54,7 +54,7 @@ impl Peer {
             remote_port: connect.dst_port,
         };
         let seqpacket = connect.socket == Socket::SeqPacket;
-        trace::connect(&ends, seqpacket, connect.segments.size().bytes());
+        trace::connect(&ends, seqpacket, first_bytes(connect));
     }
 
     /// The peer asks for a connection, and this is what becomes of it; nothing, if false, yet.
@@ -66,7 +66,7 @@ impl Peer {
             Ok(true) => {
                 counters.accepted.up();
                 let seqpacket = connect.socket == Socket::SeqPacket;
-                trace::accept(&ends, seqpacket, connect.segments.size().bytes());
+                trace::accept(&ends, seqpacket, first_bytes(connect));
             }
             Err(reason) => {
                 counters.refused(reason);
@@ -122,4 +122,10 @@ impl Peer {
         self.settings.counters.links.down();
         trace::link_down(self.domain.number(), self.side == Side::Initiator);
     }
+}
+
+/// The size of the ring that the opener writes to, in bytes.
+fn first_bytes(connect: &Connect) -> u32 {
+    let [forth, _] = connect.segments.sizes();
+    forth.bytes()
 }

@@ -56,13 +56,13 @@ impl Peer {
             return true;
         }
         self.tend_at.store(now + TEND_MS, Relaxed);
-        let tuning = Tuning {
+        let tunings = self.settings.first().map(|min| Tuning {
             max: self.settings.last(),
-            min: self.settings.first(),
+            min,
             idle_ms: IDLE_MS,
-        };
+        });
         loop {
-            self.tend_one(slot, &tuning, now);
+            self.tend_one(slot, &tunings, now);
             match self.records.lock().tended.first(slot.number() + 1) {
                 Some(next) => slot = next,
                 None => return true,
@@ -71,11 +71,11 @@ impl Peer {
     }
 
     /// Looks after the rings of one connection, and whether that is to be done again.
-    fn tend_one(&self, slot: Slot, tuning: &Tuning, now: u64) {
+    fn tend_one(&self, slot: Slot, tunings: &[Tuning; 2], now: u64) {
         let both = [Direction::FromOpener, Direction::ToOpener];
         if self.is_ours(slot) {
             for direction in both {
-                if let Some(size) = self.idle(slot, direction, tuning, now) {
+                if let Some(size) = self.idle(slot, direction, &tunings[direction.index()], now) {
                     self.offer(slot, direction, size);
                 }
             }
@@ -85,9 +85,10 @@ impl Peer {
         let mut records = self.records.lock();
         let ours = self.is_ours(slot);
         let again = records.get(slot).is_some_and(|record| {
-            let least = tuning.min.bytes() as usize;
             both.into_iter().any(|direction| {
-                let grown = ours && record.segments[direction.index()].len() > least;
+                let at = direction.index();
+                let least = tunings[at].min.bytes() as usize;
+                let grown = ours && record.segments[at].len() > least;
                 grown || !record.is_settled(direction)
             })
         });

@@ -71,7 +71,7 @@ struct xensock_socket {
  * @cid: out: the address of this domain
  * @closed: out: 1 if others may connect only where a rule allows it, else 0
  * @reserved0: zero
- * @first_ring_kb: out: the size of the rings that a connection starts with
+ * @first_ring_kb: out: the size of the ring to start with of what an opener sends
  * @largest_ring_kb: out: the size that rings grow to
  * @max_sockets_per_peer: out: how many connections there may be with a domain
  * @memory_per_peer_kb: out: how much memory may be shared with a domain

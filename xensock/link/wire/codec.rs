@@ -30,7 +30,7 @@ use super::{
 };
 
 /// Words before the grant references of a [`Connect`].
-const CONNECT_WORDS: usize = 7;
+const CONNECT_WORDS: usize = 8;
 
 /// Bytes of the longest message, without a datagram's payload: so many are enough to decode one.
 pub const HEAD_MAX: usize = 4 * (CONNECT_WORDS + CONNECT_REFS);
@@ -177,8 +177,8 @@ impl Frame {
             connect.dst_port,
             connect.limit,
             connect.page,
-            connect.segments.size.order().into(),
         ]);
+        self.words(&connect.segments.sizes.map(|size| size.order().into()));
         self.words(connect.segments.refs(Direction::FromOpener));
         self.words(connect.segments.refs(Direction::ToOpener));
     }
@@ -258,13 +258,14 @@ impl Words<'_> {
     }
 
     fn segments(&mut self) -> Result<Segments, Malformed> {
-        let size = self.size(FIRST_ORDER_MAX)?;
+        let sizes = [self.size(FIRST_ORDER_MAX)?, self.size(FIRST_ORDER_MAX)?];
+        let pages: u32 = sizes.iter().map(|size| size.pages()).sum();
         let mut refs = [0; CONNECT_REFS];
 
-        for to in refs.iter_mut().take(2 * size.pages() as usize) {
+        for to in refs.iter_mut().take(pages as usize) {
             *to = self.next()?;
         }
-        Ok(Segments { size, refs })
+        Ok(Segments { sizes, refs })
     }
 
     fn offer(&mut self) -> Result<Offer, Malformed> {

@@ -104,40 +104,43 @@ impl Reason {
     }
 }
 
-/// The segments that a connection starts with.
+/// The segments that a connection starts with, by [`Direction`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Segments {
-    pub(super) size: Size,
+    pub(super) sizes: [Size; 2],
     pub(super) refs: [u32; CONNECT_REFS],
 }
 
 impl Segments {
-    /// Returns the segments, of `size` each, with these grant references. `None` if the size is of
+    /// Returns the segments of these sizes, with these grant references. `None` if a size is of
     /// more than [`FIRST_ORDER_MAX`], or a segment does not have as many pages.
-    pub fn new(size: Size, from_opener: &[u32], to_opener: &[u32]) -> Option<Self> {
-        let pages = size.pages() as usize;
-        if size.order() > FIRST_ORDER_MAX || [from_opener.len(), to_opener.len()] != [pages; 2] {
+    pub fn new(sizes: [Size; 2], all: [&[u32]; 2]) -> Option<Self> {
+        let fits = |(size, refs): (Size, &[u32])| {
+            size.order() <= FIRST_ORDER_MAX && refs.len() == size.pages() as usize
+        };
+        if !sizes.into_iter().zip(all).all(fits) {
             return None;
         }
         let mut refs = [0; CONNECT_REFS];
-        let given = from_opener.iter().chain(to_opener);
         refs.iter_mut()
-            .zip(given)
+            .zip(all.into_iter().flatten())
             .for_each(|(to, from)| *to = *from);
-        Some(Self { size, refs })
+        Some(Self { sizes, refs })
     }
 
     /// Returns the size of each.
-    pub const fn size(&self) -> Size {
-        self.size
+    pub const fn sizes(&self) -> [Size; 2] {
+        self.sizes
     }
 
     /// Returns the grant references of a direction's segment.
     pub fn refs(&self, direction: Direction) -> &[u32] {
-        let pages = self.size.pages() as usize;
-        let start = pages * direction.index();
-
-        self.refs.get(start..start + pages).unwrap_or(&[])
+        let [forth, back] = self.sizes.map(|size| size.pages() as usize);
+        let range = match direction {
+            Direction::FromOpener => 0..forth,
+            Direction::ToOpener => forth..forth + back,
+        };
+        self.refs.get(range).unwrap_or(&[])
     }
 }
 

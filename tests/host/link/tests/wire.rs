@@ -36,10 +36,11 @@ fn reason() -> impl Strategy<Value = Reason> {
 fn connect() -> impl Strategy<Value = Connect> {
     let socket = prop_oneof![Just(Socket::Stream), Just(Socket::SeqPacket)];
     let refs = prop::array::uniform16(any::<u32>());
-    (slot(), socket, any::<[u32; 4]>(), 0..4u8, refs).prop_map(
-        |(slot, socket, words, order, refs)| {
-            let size = Size::from_order(order).unwrap();
-            let (from_opener, to_opener) = refs[..2 << order].split_at(1 << order);
+    (slot(), socket, any::<[u32; 4]>(), [0..4u8, 0..4], refs).prop_map(
+        |(slot, socket, words, orders, refs)| {
+            let sizes = orders.map(|order| Size::from_order(order).unwrap());
+            let (from_opener, rest) = refs.split_at(1 << orders[0]);
+            let to_opener = &rest[..1 << orders[1]];
             Connect {
                 slot,
                 socket,
@@ -47,7 +48,7 @@ fn connect() -> impl Strategy<Value = Connect> {
                 dst_port: words[1],
                 limit: words[2],
                 page: words[3],
-                segments: Segments::new(size, from_opener, to_opener).unwrap(),
+                segments: Segments::new(sizes, [from_opener, to_opener]).unwrap(),
             }
         },
     )
@@ -202,13 +203,14 @@ fn values_out_of_range_are_refused() {
 
 #[test]
 fn segments_and_lists_have_as_many_pages_as_their_size_says() {
-    let two = Size::from_order(1).unwrap();
-    assert!(Segments::new(two, &[1, 2], &[3, 4]).is_some());
-    assert!(Segments::new(two, &[1], &[3, 4, 5]).is_none());
-    assert!(Segments::new(Size::from_order(4).unwrap(), &[0; 16], &[0; 16]).is_none());
-    let segments = Segments::new(two, &[1, 2], &[3, 4]).unwrap();
+    let [one, two] = [0, 1].map(|order| Size::from_order(order).unwrap());
+    assert!(Segments::new([two; 2], [&[1, 2], &[3, 4]]).is_some());
+    assert!(Segments::new([two; 2], [&[1], &[3, 4, 5]]).is_none());
+    assert!(Segments::new([two, one], [&[1], &[3, 4]]).is_none());
+    assert!(Segments::new([Size::from_order(4).unwrap(); 2], [&[0; 16]; 2]).is_none());
+    let segments = Segments::new([two, one], [&[1, 2], &[3]]).unwrap();
     assert_eq!(segments.refs(Direction::FromOpener), [1, 2]);
-    assert_eq!(segments.refs(Direction::ToOpener), [3, 4]);
+    assert_eq!(segments.refs(Direction::ToOpener), [3]);
     let slot = Slot::new(0).unwrap();
     let offer = |size, lists| Offer::new(slot, Direction::ToOpener, size, lists);
     assert!(offer(Size::MAX, &[1, 2, 3, 4]).is_some());

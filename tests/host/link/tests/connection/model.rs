@@ -278,7 +278,7 @@ impl House {
             dst_port: 2,
             limit: 0,
             page: 0,
-            segments: Segments::new(SIZE, &[0], &[0]).unwrap(),
+            segments: Segments::new([SIZE; 2], [&[0]; 2]).unwrap(),
         })));
     }
 

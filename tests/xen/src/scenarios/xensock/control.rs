@@ -120,14 +120,19 @@ fn sockets(client: &Client<'_, '_>, other: u32, opened_here: bool) -> Result<()>
         let (local, remote) = (one.get("local_port")?, one.get("remote_port")?);
         ensure!(seen.insert((local, remote)), "{:?} comes twice", one.0);
         let ours = if opened_here { remote } else { local };
+        let (sends, receives) = if opened_here {
+            (32768, 16384)
+        } else {
+            (16384, 32768)
+        };
         for (name, value) in [
             ("remote_cid", other.into()),
             ("opened_here", opened_here.into()),
             ("type", 1),
             ("sent_bytes", 6),
             ("received_bytes", 6),
-            ("send_ring_bytes", 16384),
-            ("receive_ring_bytes", 16384),
+            ("send_ring_bytes", sends),
+            ("receive_ring_bytes", receives),
             ("rings_grown", 0),
         ] {
             ensure!(

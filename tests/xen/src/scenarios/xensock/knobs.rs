@@ -12,7 +12,7 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("rules_out", "\n"),
     ("default_policy", "open"),
     ("largest_ring_kb", "1024"),
-    ("first_ring_kb", "16"),
+    ("first_ring_kb", "32"),
     ("max_sockets_per_peer", "2048"),
     ("memory_per_peer_kb", "98304"),
     ("busy_poll_us", "0"),

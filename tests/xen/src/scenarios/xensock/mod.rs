@@ -23,7 +23,8 @@ use bed::{Bed, Machine, tools};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(60);
+/// For what takes a moment, and on a busy host much longer.
+const LIMIT: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(100);
 const CID_LOCAL: u32 = 1;
 const CID_HOST: u32 = 2;

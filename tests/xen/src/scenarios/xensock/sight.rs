@@ -131,16 +131,16 @@ pub fn traced(ends: &Ends<'_>) -> Result<()> {
             &ends.client,
             [
                 "xensock_connect: local_port=".to_string(),
-                format!("remote={server}:{PORT} seqpacket=0 ring_bytes=16384"),
+                format!("remote={server}:{PORT} seqpacket=0 ring_bytes=32768"),
                 format!("remote={server}:{NOBODY} ours=0 reason=no_listener"),
-                format!("remote={server}:{PORT} sending=1 before=16384 after="),
+                format!("remote={server}:{PORT} sending=1 before=32768 after="),
             ],
         ),
         (
             &ends.server,
             [
                 format!("xensock_accept: local_port={PORT} remote={client}:"),
-                "seqpacket=0 ring_bytes=16384".to_string(),
+                "seqpacket=0 ring_bytes=32768".to_string(),
                 format!("xensock_refuse: local_port={NOBODY} remote={client}:"),
                 "ours=1 reason=no_listener".to_string(),
             ],
