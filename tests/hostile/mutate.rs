@@ -49,6 +49,10 @@ const ALL: [(&str, u64); 9] = [
 /// Words or headers that are wrong one after the other, when some are for a moment.
 const MOMENTS: u64 = 128;
 
+/// For so many wrong words there is a wrong header, at least: what is wrong ends connections, and
+/// most would never come to their first packet.
+const WORDS_PER_HEADER: u64 = 256;
+
 /// In a storm, and how often there is one.
 const STORM_EVENTS: u64 = 2000;
 const STORM_ONE_IN: u64 = 16384;
@@ -81,9 +85,24 @@ pub(crate) fn one_of<T: Copy>(all: &[T], none: T) -> T {
     all.get(at).copied().unwrap_or(none)
 }
 
+/// Whether it is the turn of headers to be wrong: indices and messages are right until one was.
+fn is_turn_of_headers() -> bool {
+    let done = |what| DONE[what as usize].load(Relaxed);
+    // One that is wrong for good ends its connection: it counts as many.
+    let headers = done(What::Header) * MOMENTS + done(What::HeaderMoment);
+    headers * WORDS_PER_HEADER < done(What::Moment)
+}
+
 /// Whether this goes wrong now; if so it counts.
 pub(crate) fn strikes(what: What) -> bool {
-    let strikes = below(ALL[what as usize].1) == 0;
+    let waits = match what {
+        What::Word | What::LinkWord | What::Moment | What::Message | What::First => {
+            is_turn_of_headers()
+        }
+        What::Header | What::HeaderMoment => !is_turn_of_headers(),
+        What::Bell | What::Event => false,
+    };
+    let strikes = !waits && below(ALL[what as usize].1) == 0;
     if strikes {
         DONE[what as usize].add(1, Relaxed);
     }
