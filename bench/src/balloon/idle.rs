@@ -5,6 +5,7 @@
 use super::{Both, LIMIT, POLL};
 use crate::metric::Metric;
 use anyhow::{Context, Result, ensure};
+use bed::Until;
 use bed::balloon::SYSFS;
 use std::time::{Duration, Instant};
 
@@ -19,30 +20,41 @@ const FILL_LIMIT: Duration = Duration::from_secs(120);
 const SETTLE: Duration = Duration::from_millis(500);
 /// Nothing has moved for so long: it has come to rest.
 const QUIET: Duration = Duration::from_secs(4);
-/// How long the cost of looking is watched.
-const WATCHED_S: u64 = 15;
+/// How long the cost of being loaded is watched.
+const WATCHED_S: u64 = 40;
+/// For what the last command has set off to end.
+const SETTLE_S: u64 = 5;
 const WHY_ALONE: &str = "drivers/xen/balloon.c: has nothing like it";
 
 pub fn measure(both: &Both<'_>) -> Result<Vec<Metric>> {
-    let (mut times, mut shares) = (Vec::new(), Vec::new());
+    let (mut times, mut costs) = (Vec::new(), Vec::new());
     let rounds = both.rounds.unwrap_or(ROUNDS);
     for round in 1..=rounds {
         both.guest.insmod("xenballoon", &[])?;
-        let (time, share) = (back(both)?, idle_share(both)?);
-        both.guest.rmmod("xenballoon")?;
+        let time = back(both)?;
+        unload(both)?;
+        empty(both, "/used")?;
+        let cost = idle_cost(both)?;
         println!(
-            "{} {round}/{rounds}: 90 % of 1 GiB is back after {time:.2} s, looking takes {share:.5} of a processor",
-            both.guest.name()
+            "{} {round}/{rounds}: 90 % of 1 GiB is back after {time:.2} s, at rest it takes {:.5} of a processor \
+             and wakes workers {:.1} times a minute; noise {:.5}",
+            both.guest.name(),
+            cost.share,
+            cost.wakes,
+            cost.noise,
         );
         times.push(time);
-        shares.push(share);
+        costs.push(cost);
     }
     let metric = |name: &str, unit: &str, runs: Vec<f64>| {
         Metric::alone(&both.metric(name), unit, WHY_ALONE, runs)
     };
+    let each = |figure: fn(&Cost) -> f64| costs.iter().map(figure).collect();
     Ok(vec![
         metric("auto-return-1gib", "s", times),
-        metric("auto-return-idle-cpu", "share", shares),
+        metric("idle-cpu", "share", each(|cost| cost.share)),
+        metric("idle-cpu-noise", "share", each(|cost| cost.noise)),
+        metric("idle-wakes", "1/min", each(|cost| cost.wakes)),
     ])
 }
 
@@ -83,21 +95,42 @@ fn back(both: &Both<'_>) -> Result<f64> {
     })
 }
 
-/// The share of a processor that the guest uses more with the return switched on than without, at rest.
-fn idle_share(both: &Both<'_>) -> Result<f64> {
+/// What the module takes of a guest in which nothing happens.
+struct Cost {
+    /// Of a processor's time.
+    share: f64,
+    /// How often a minute a worker is woken.
+    wakes: f64,
+    /// How far two measurements without the module are apart.
+    noise: f64,
+}
+
+/// Measures with the module and the return switched on, between two measurements without the module.
+fn idle_cost(both: &Both<'_>) -> Result<Cost> {
+    let before = watch(both)?;
+    both.guest.insmod("xenballoon", &["auto_return=1"])?;
     come_to_rest(both)?;
-    let with = busy(both)?;
+    let with = watch(both)?;
+    unload(both)?;
+    let after = watch(both)?;
+    let minute = 60.0 / WATCHED_S as f64;
+    Ok(Cost {
+        share: with.share - (before.share + after.share) / 2.0,
+        wakes: (with.wakes - (before.wakes + after.wakes) / 2.0) * minute,
+        noise: (before.share - after.share).abs(),
+    })
+}
+
+/// Unloads the module when it has given all back.
+fn unload(both: &Both<'_>) -> Result<()> {
     switch(both, false)?;
-    both.guest.wait_for(bed::Until {
+    both.guest.wait_for(Until {
         path: &both.ours.current,
         equals: &both.big_kb.to_string(),
         poll: POLL,
         limit: LIMIT,
     })?;
-    come_to_rest(both)?;
-    let without = busy(both)?;
-    empty(both, "/used")?;
-    Ok(with - without)
+    both.guest.rmmod("xenballoon")
 }
 
 fn switch(both: &Both<'_>, on: bool) -> Result<()> {
@@ -120,27 +153,41 @@ fn come_to_rest(both: &Both<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The share of time that a processor of the guest has run tasks.
-fn busy(both: &Both<'_>) -> Result<f64> {
-    let line = format!("cat /proc/schedstat; sleep {WATCHED_S}; cat /proc/schedstat");
-    let limit = Duration::from_secs(WATCHED_S) + FILL_LIMIT;
-    let output = both.guest.run_within(&["sh", "-c", &line], limit)?.ok()?;
-    let times = run_times(&output.stdout)?;
-    let [before, after] = times[..] else {
-        anyhow::bail!("{} processors in {}", times.len(), output.stdout);
-    };
-    Ok((after - before) as f64 / 1e9 / WATCHED_S as f64)
+/// What the kernel's workers have done meanwhile: they run all that the module does when it is asked nothing.
+struct Work {
+    share: f64,
+    wakes: f64,
 }
 
-/// Nanoseconds in which tasks ran, of each processor in `/proc/schedstat`.
-fn run_times(text: &str) -> Result<Vec<u64>> {
-    let lines = text.lines().filter(|line| line.starts_with("cpu"));
-    lines
-        .map(|line| {
-            let time = line.split_whitespace().nth(7);
-            Ok(time.context("schedstat is too short")?.parse()?)
-        })
-        .collect()
+/// Watches the workers of a guest in which nothing else runs.
+fn watch(both: &Both<'_>) -> Result<Work> {
+    let line = format!(
+        "sleep {SETTLE_S}; workers=$(grep -l ^kworker /proc/[0-9]*/comm)
+         look() {{ for worker in $workers; do cat ${{worker%comm}}schedstat; done; echo; }}
+         before=$(look); sleep {WATCHED_S}; after=$(look); echo \"$before\"; echo; echo \"$after\""
+    );
+    let limit = Duration::from_secs(WATCHED_S) + FILL_LIMIT;
+    let output = both.guest.run_within(&["sh", "-c", &line], limit)?.ok()?;
+    let (before, after) = output.stdout.split_once("\n\n").context(line)?;
+    let (before, after) = (totals(before)?, totals(after)?);
+    Ok(Work {
+        share: (after.0 - before.0) as f64 / 1e9 / WATCHED_S as f64,
+        wakes: (after.1 - before.1) as f64,
+    })
+}
+
+/// Nanoseconds that tasks ran, and how often, from their `/proc/<pid>/schedstat`.
+fn totals(text: &str) -> Result<(u64, u64)> {
+    let (mut time, mut times) = (0, 0);
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [ran, _, turns] = words[..] else {
+            anyhow::bail!("no schedstat: {line:?}");
+        };
+        time += ran.parse::<u64>()?;
+        times += turns.parse::<u64>()?;
+    }
+    Ok((time, times))
 }
 
 #[cfg(test)]
@@ -148,9 +195,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_processors() {
-        let text = "version 17\ntimestamp 1\ncpu0 0 0 0 0 0 0 12345 6 7\ndomain0 1\n";
-        assert_eq!(run_times(text).unwrap(), [12345]);
-        assert!(run_times("cpu0 1 2\n").is_err());
+    fn tasks_are_summed_up() {
+        assert_eq!(totals("100 7 3\n20 0 1\n").unwrap(), (120, 4));
+        assert!(totals("100 7\n").is_err());
     }
 }
