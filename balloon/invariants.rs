@@ -19,6 +19,8 @@ pub struct Facts {
     pub taken: u64,
     /// Populated since then.
     pub given: u64,
+    /// Added to the kernel since then, with nothing behind it.
+    pub added: u64,
     /// What the domain has.
     pub current: u64,
     /// What the built-in driver holds surrendered.
@@ -90,7 +92,7 @@ impl Facts {
             (
                 "held_exchanged",
                 equal(
-                    i128::from(self.taken) - i128::from(self.given),
+                    i128::from(self.taken + self.added) - i128::from(self.given),
                     self.counted,
                 ),
             ),

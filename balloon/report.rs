@@ -105,6 +105,8 @@ fn figures(balloon: &Balloon, events: &Events, pages: &Pages) -> Figures {
         current_kb: kib(balloon.current()),
         target_kb: kib(balloon.target()),
         floor_kb: kib(balloon.limits().floor),
+        max_kb: kib(balloon.most()),
+        offline_kb: kib(balloon.added.offline.load(Relaxed)),
         held_kb: kib(balloon.held()),
     }
 }

@@ -118,6 +118,15 @@ attributes! { State, INFO:
     RelievedKb c"relieved_kb" = |s| s.counters.relieved.load(Relaxed) * PAGE_KIB;
     /// What the domain can have at the most.
     MaxKb c"max_kb" = |s| s.most() * PAGE_KIB;
+    /// Who adds memory that the domain did not boot with: the built-in driver, this module, or
+    /// nobody.
+    Hotplug c"hotplug" = |s| s.adder().name();
+    /// Why no memory could be added when this module last tried, as errno; 0 if it could.
+    HotplugError c"hotplug_error" = |s| s.added.error.load(Relaxed);
+    /// Added by this module since it was loaded, and online.
+    AddedKb c"added_kb" = |s| s.added.pages.load(Relaxed) * PAGE_KIB;
+    /// Added and not online when it was last needed.
+    OfflineKb c"offline_kb" = |s| s.added.offline.load(Relaxed) * PAGE_KIB;
     /// What the host lets the domain have at the moment, pages of the toolstack's included; 0 if it
     /// does not say.
     LimitKb c"limit_kb" = |_| reservation::maximum().unwrap_or(0) as u64 * PAGE_KIB;

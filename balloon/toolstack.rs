@@ -8,6 +8,7 @@ use crate::xen::{
         self,
         Kind, //
     },
+    growth::Adder,
     store, //
 };
 use kernel::prelude::*;
@@ -73,8 +74,8 @@ pub(crate) fn unseen(kind: Kind) -> u64 {
 }
 
 /// Returns how many pages the domain can have beyond those that the built-in driver counts as
-/// there, if the toolstack lets it grow to `ceiling`.
-pub(crate) fn reserve(builtin: &builtin::Stats, ceiling: u64) -> u64 {
+/// there, if the toolstack lets it grow to `ceiling` and `adder` adds memory.
+pub(crate) fn reserve(builtin: &builtin::Stats, ceiling: u64, adder: Adder) -> u64 {
     // In the middle of a batch the driver has pages that are in neither of its counts.
     let held = builtin
         .total
@@ -82,7 +83,7 @@ pub(crate) fn reserve(builtin: &builtin::Stats, ceiling: u64) -> u64 {
         .max(builtin.reserve) as u64;
 
     match ceiling.checked_sub(builtin.current as u64) {
-        Some(growth) if builtin::CAN_HOTPLUG => growth,
+        Some(growth) if adder != Adder::Nobody => growth,
         Some(growth) => held.min(growth),
         None if ceiling == 0 => held,
         None => 0,
@@ -90,8 +91,14 @@ pub(crate) fn reserve(builtin: &builtin::Stats, ceiling: u64) -> u64 {
 }
 
 /// Returns how many pages the domain can have: the built-in driver does not know what we hold, so
-/// that is in its count.
-pub(crate) fn most(ceiling: u64) -> u64 {
+/// that is in its count. What was `added` may be more than the toolstack's `ceiling`, as it comes in
+/// blocks, and does not count then.
+pub(crate) fn most(ceiling: u64, adder: Adder, added: u64) -> u64 {
     let builtin = builtin::stats();
-    builtin.current as u64 + reserve(&builtin, ceiling)
+    let most = builtin.current as u64 + reserve(&builtin, ceiling, adder);
+
+    match most.checked_sub(ceiling) {
+        Some(surplus) if ceiling > 0 => most - surplus.min(added),
+        _ => most,
+    }
 }

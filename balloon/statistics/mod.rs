@@ -114,6 +114,10 @@ figures! {
     target_kb: c"data/xenballoon" / c"target_kb",
     /// The domain is never made smaller.
     floor_kb: c"data/xenballoon" / c"floor_kb",
+    /// What the domain can have.
+    max_kb: c"data/xenballoon" / c"max_kb",
+    /// Added to the domain and not online.
+    offline_kb: c"data/xenballoon" / c"offline_kb",
     /// What the module holds surrendered.
     held_kb: c"data/xenballoon" / c"held_kb",
 }

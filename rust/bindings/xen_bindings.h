@@ -15,6 +15,8 @@
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/gfp.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mmzone.h>
@@ -50,6 +52,7 @@ const gfp_t XENOXIDE_GFP_EXTENT = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 const gfp_t XENOXIDE_GFP_DATAGRAM = GFP_ATOMIC | __GFP_NOWARN;
 const blk_mode_t XENOXIDE_BLK_OPEN_READ = BLK_OPEN_READ;
 const u32 XENOXIDE_GNTMAP_READ = GNTMAP_host_map | GNTMAP_readonly;
+const mhp_t XENOXIDE_MHP_MERGE = MHP_MERGE_RESOURCE;
 const u64 XENOXIDE_SECTION = (u64)PAGES_PER_SECTION << PAGE_SHIFT;
 const unsigned long XENOXIDE_PROT = PROT_READ | PROT_WRITE;
 const unsigned long XENOXIDE_PROT_READ = PROT_READ;

@@ -64,6 +64,9 @@ void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
 int xenoxide_grant_unmap(struct gnttab_unmap_grant_ref *ops, unsigned int count);
 void xenoxide_shared_copy(void *to, const void *from, size_t len);
 
+/* hotplug.c */
+int xenoxide_memory_nid(u64 start);
+
 /* hypercall.c */
 int xenoxide_hvm_op(int op, void *arg);
 long xenoxide_memory_op(unsigned int cmd, void *arg);
@@ -84,9 +87,11 @@ void xenoxide_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 /* page.c */
 unsigned long xenoxide_page_to_pfn(const struct page *page);
 unsigned long xenoxide_page_to_gfn(struct page *page);
+struct page *xenoxide_pfn_to_page(unsigned long pfn);
 struct page *xenoxide_nth_page(struct page *page, unsigned long n);
 unsigned long xenoxide_page_va(struct page *page);
 void xenoxide_get_page(struct page *page);
+void xenoxide_set_page_count(struct page *page, int count);
 unsigned long xenoxide_page_private(const struct page *page);
 void xenoxide_set_page_private(struct page *page, unsigned long private);
 void xenoxide_set_page_offline(struct page *page);

@@ -2,6 +2,7 @@
 
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/page_ref.h>
 #include <linux/sched/mm.h>
 #include <linux/vmstat.h>
 #include <xen/page.h>
@@ -18,6 +19,11 @@ unsigned long xenoxide_page_to_gfn(struct page *page)
 	return xen_page_to_gfn(page);
 }
 
+struct page *xenoxide_pfn_to_page(unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
 struct page *xenoxide_nth_page(struct page *page, unsigned long n)
 {
 	return pfn_to_page(page_to_pfn(page) + n);
@@ -31,6 +37,11 @@ unsigned long xenoxide_page_va(struct page *page)
 void xenoxide_get_page(struct page *page)
 {
 	get_page(page);
+}
+
+void xenoxide_set_page_count(struct page *page, int count)
+{
+	set_page_count(page, count);
 }
 
 unsigned long xenoxide_page_private(const struct page *page)

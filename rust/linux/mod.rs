@@ -5,8 +5,10 @@
 pub mod device;
 #[cfg(CONFIG_KUNIT)]
 pub mod faults;
+pub mod hotplug;
 pub mod irqlock;
 pub mod memory;
+pub mod module;
 pub mod noio;
 pub mod oom;
 pub mod pages;

@@ -164,6 +164,23 @@ fn settle() {
     }
 }
 
+/// Has the driver count `pages` pages that were added to the domain and that we hold, as it counts
+/// all that we hold: as there.
+///
+/// Context: may sleep.
+pub(crate) fn count_added(pages: usize) {
+    settle();
+    let stats = addr_of_mut!(bindings::balloon_stats);
+
+    // SAFETY: The kernel's static is always valid. The driver is at rest, so its thread does not
+    // write the fields now; a reader sees the old or the new word.
+    unsafe {
+        (*stats).total_pages += pages;
+        (*stats).target_pages += pages;
+        (*stats).current_pages += pages;
+    }
+}
+
 /// How many pages [`adopt`] hands over at a time: an array of them fits a small stack frame.
 const ADOPT_BATCH: usize = 64;
 

@@ -6,6 +6,7 @@ pub mod builtin;
 pub mod domain;
 pub mod event;
 pub mod grant;
+pub mod growth;
 pub mod lifecycle;
 pub mod meeting;
 pub mod permission;

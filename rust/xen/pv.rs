@@ -10,6 +10,10 @@
 //! C headers: [`arch/x86/include/asm/xen/page.h`](srctree/arch/x86/include/asm/xen/page.h),
 //! [`include/xen/interface/xen.h`](srctree/include/xen/interface/xen.h).
 
+use super::domain::{
+    self,
+    Kind, //
+};
 use crate::{
     bindings,
     linux::{
@@ -23,7 +27,10 @@ use crate::{
         }, //
     }, //
 };
-use core::ptr::NonNull;
+use core::{
+    ops::Range,
+    ptr::NonNull, //
+};
 use kernel::{
     error::to_result,
     ffi::c_uint,
@@ -48,6 +55,41 @@ const CALLS: usize = 512;
 
 /// What the P2M holds for a page frame with nothing behind it.
 const INVALID_P2M_ENTRY: usize = usize::MAX;
+
+/// Returns how many page frames the P2M has room for, in a PV domain.
+pub(super) fn most_frames() -> Option<usize> {
+    // SAFETY: The kernel sets the word when it boots.
+    let frames = unsafe { bindings::xen_p2m_size };
+    (domain::kind() == Some(Kind::Pv)).then_some(frames)
+}
+
+/// Makes the P2M of a PV domain say that there is no memory behind `frames`, which nobody uses, so
+/// that the kernel does not map what the hypervisor has at these addresses.
+///
+/// # Errors
+///
+/// `ENOMEM`, `EINVAL` if the P2M has no room for them.
+pub(super) fn make_invalid(frames: Range<usize>) -> Result {
+    let Some(most) = most_frames() else {
+        return Ok(());
+    };
+    if frames.end > most {
+        return Err(EINVAL);
+    }
+    for (n, pfn) in frames.enumerate() {
+        timing::pass(n);
+        // SAFETY: The P2M has the frame, and nobody uses it.
+        unsafe {
+            if write_p2m(pfn, INVALID_P2M_ENTRY) != 0 {
+                // This part of the table is shared by frames of which all say the same, maybe
+                // something else.
+                to_result(alloc_p2m_entry(pfn))?;
+                to_result(write_p2m(pfn, INVALID_P2M_ENTRY))?;
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Maps and unmaps runs of pages.
 pub(super) struct Mapper {

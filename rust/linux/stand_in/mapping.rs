@@ -11,7 +11,10 @@ use super::{
     Keeper,
     StandIn, //
 };
-use crate::bindings as xen_bindings;
+use crate::{
+    bindings as xen_bindings,
+    linux::module, //
+};
 use core::marker::PhantomData;
 use kernel::{
     bindings,
@@ -33,22 +36,12 @@ use kernel::{
 /// So many pages are looked at when one is missing, those in the same place of a multiple of it.
 const AROUND: usize = 16;
 
-extern "C" {
-    /// This module, of which only the address is of interest: each has one, by the kernel's build.
-    static __this_module: u8;
-}
-
-/// Returns this module. How Rust code gets it from the kernel crate is another way in each release.
-const fn module() -> *mut bindings::module {
-    (&raw const __this_module).cast_mut().cast()
-}
-
 /// Functions of the file and of its mappings.
 struct Table<F, K>(PhantomData<(F, K)>);
 
 impl<F: Frames, K: Keeper<F>> Table<F, K> {
     const FILE: bindings::file_operations = bindings::file_operations {
-        owner: module(),
+        owner: module::this(),
         mmap_prepare: Some(map::<F, K>),
         release: Some(release::<F, K>),
         ..pin_init::zeroed()
@@ -79,7 +72,7 @@ pub(super) unsafe fn take_over<F: Frames, K: Keeper<F>>(
     // SAFETY: By the requirements. The file gives the module back when it is freed, and the object
     // to `release`.
     unsafe {
-        bindings::__module_get(module());
+        bindings::__module_get(module::this());
         (*file).f_op = Table::<F, K>::file();
         (*file).private_data = Arc::into_raw(this).cast_mut().cast();
     }
@@ -103,7 +96,7 @@ pub fn is_mapped(area: &VmaRef) -> bool {
     // an owner.
     unsafe {
         let file = (*area.as_ptr()).vm_file;
-        !file.is_null() && (*(*file).f_op).owner == module()
+        !file.is_null() && (*(*file).f_op).owner == module::this()
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! Runs of page frames with nothing behind them.
 
+use super::mark::count_added;
 use crate::{
     linux::{
+        hotplug::Arrived,
         pages::{
             take,
             Order,
@@ -73,6 +75,21 @@ impl Holes {
                 runs * stack.order().pages()
             })
             .sum()
+    }
+
+    /// Takes in page frames that have just come online, and returns how many there were.
+    ///
+    /// Context: may sleep.
+    pub(crate) fn take_in(&mut self, arrived: Arrived) -> usize {
+        let before = self.huge.len();
+        let pages = arrived.push_on(&mut self.huge);
+        // INVARIANT: The hypervisor never had memory for these frames, and their pages are marked
+        // when they are counted.
+        self.huge.for_each(self.huge.len() - before, |first| {
+            // SAFETY: The run was just put there; the allocator has never managed it.
+            unsafe { count_added(first, Order::Huge.pages() as isize) };
+        });
+        pages
     }
 
     /// Breaks one 2 MiB run into 4 KiB ones and returns whether there was one.

@@ -52,6 +52,16 @@ pub(super) unsafe fn count_surrendered(first: NonNull<kernel::bindings::page>, p
     }
 }
 
+/// Counts `pages` pages as ballooned that the allocator has never managed.
+///
+/// # Safety
+///
+/// `first` must be the first page of a run of so many pages that the caller owns.
+pub(super) unsafe fn count_added(first: NonNull<kernel::bindings::page>, pages: isize) {
+    // SAFETY: By the requirements.
+    unsafe { bindings::xenoxide_mod_balloon_pages(first.as_ptr(), pages) };
+}
+
 /// Takes the marks of [`mark_surrendered`] off the top run of `stack` again and gives it to the
 /// page allocator.
 ///

@@ -289,6 +289,7 @@ pub struct Host {
     pub(crate) accel: String,
     pub(crate) cpus: u32,
     pub(crate) dom0_mib: u32,
+    pub(crate) spare_mib: u32,
     pub(crate) shell: bool,
     pub(crate) xen_words: String,
     pub(crate) dom0_words: String,
@@ -310,6 +311,7 @@ impl Host {
             accel: "tcg".into(),
             cpus: 2,
             dom0_mib: 512,
+            spare_mib: 0,
             shell: false,
             xen_words: String::new(),
             dom0_words: String::new(),
@@ -444,6 +446,12 @@ impl Host {
         self
     }
 
+    /// Memory that nobody may have at first, for guests that grow.
+    pub fn spare_mib(mut self, mib: u32) -> Self {
+        self.spare_mib = mib;
+        self
+    }
+
     /// For a person: shells on the consoles of dom0 and guests, no agent in the guests.
     pub fn shell(mut self) -> Self {
         self.shell = true;
@@ -462,7 +470,7 @@ impl Host {
             .iter()
             .map(|guest| guest.most_memory_mib() + 16)
             .sum();
-        self.dom0_mib + guests + 192
+        self.dom0_mib + guests + self.spare_mib + 192
     }
 }
 

@@ -9,7 +9,8 @@ const SOUND: Facts = Facts {
     counted: 30,
     walked: 30,
     taken: 50,
-    given: 20,
+    given: 25,
+    added: 5,
     current: 100,
     reserve: 15,
     lent: 5,
@@ -46,10 +47,11 @@ fn a_sound_state_is_sound() {
 
 #[test]
 fn each_can_fail_alone() {
-    let cases: [(&str, Spoil); 8] = [
+    let cases: [(&str, Spoil); 9] = [
         ("held_published", |f| f.published = 29),
         ("held_walked", |f| f.walked = 31),
-        ("held_exchanged", |f| f.given = 21),
+        ("held_exchanged", |f| f.given = 26),
+        ("held_exchanged", |f| f.added = 4),
         ("guest_total", |f| f.total = 151),
         ("guest_total", |f| f.lent = 4),
         ("hypervisor_total", |f| f.xen = Some(103)),

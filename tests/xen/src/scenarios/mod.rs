@@ -5,6 +5,7 @@ mod balloon;
 pub mod client;
 mod control;
 pub mod endurance;
+pub mod growth;
 pub mod host;
 pub mod pageshare;
 mod pressure;
@@ -48,6 +49,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         .chain(&sight::SCENARIOS)
         .chain(&sleep::SCENARIOS)
         .chain(&trace::SCENARIOS)
+        .chain(&growth::SCENARIOS)
         .chain(&endurance::SCENARIOS)
         .map(|&(name, run)| Scenario { name, run })
 }

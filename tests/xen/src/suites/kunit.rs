@@ -3,7 +3,7 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::{Suite, Verdict};
-use crate::scenarios::{Run, endurance};
+use crate::scenarios::{Run, endurance, growth};
 use anyhow::{Context, Result, ensure};
 use bed::balloon::Balloon;
 use bed::{Bed, Flavour, Guest, Host, Kind, Machine, place};
@@ -34,6 +34,7 @@ pub const KUNIT: Pass = Pass {
             endurance::random_targets(balloon, 30)
         }),
         ("balloon_cycles", |balloon| endurance::cycles(balloon, 4)),
+        ("balloon_beyond_boot", growth::beyond_boot),
     ],
 };
 
@@ -59,11 +60,14 @@ pub const KASAN: Pass = Pass {
 };
 
 const RESULTS: &str = "/sys/kernel/debug/kunit";
+/// What is to become of memory that is added: targets may be above what a guest booted with.
+const AUTO_ONLINE: &str = "/sys/devices/system/memory/auto_online_blocks";
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
 /// Boots, loads the modules, which runs their suites, and reads the results.
 pub fn run(suite: &Suite, pass: &Pass, accel: &str) -> Result<()> {
     let mut host = Host::new(pass.name).limit(pass.limit).accel(accel);
+    host = host.spare_mib(growth::SPARE_MIB);
     for &kind in pass.kinds {
         let guest = MODULES
             .iter()
@@ -93,6 +97,7 @@ pub fn run(suite: &Suite, pass: &Pass, accel: &str) -> Result<()> {
 
 fn run_in(suite: &Suite, pass: &Pass, bed: &Bed, name: &str) -> Result<()> {
     let guest = bed.guest(name)?;
+    guest.write(AUTO_ONLINE, "online")?;
     for module in MODULES {
         guest.insmod(module, &[])?;
     }

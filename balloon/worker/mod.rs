@@ -2,6 +2,10 @@
 
 //! Carries out what the engine decides, one action a step.
 
+mod growth;
+mod moves;
+mod news;
+
 use crate::{
     control::{
         Place,
@@ -9,36 +13,19 @@ use crate::{
     },
     counters::Counters,
     engine::{
-        policy::{
-            self,
-            Refusal, //
-        },
         Action,
         Limits,
-        Outcome,
-        Unit,
         View, //
     },
     linux::{
         memory,
-        pages::{
-            Extents,
-            Order, //
-        },
-        power::Sleeper,
+        pages::Order,
         timing::Stretch,
-        work::{
-            Task,
-            Worker, //
-        }, //
+        work::Task, //
     },
-    sight,
     toolstack,
     trace,
-    traced::{
-        self,
-        Engine, //
-    },
+    traced::Engine,
     tunables::Tunables,
     xen::{
         builtin,
@@ -46,16 +33,13 @@ use crate::{
             self,
             Kind, //
         },
-        lifecycle::Lifecycle,
-        reservation::{
-            self,
-            Exchange,
-            Exchanged,
-            Holes, //
+        growth::{
+            Adder,
+            Growth, //
         },
-        store::{
-            self,
-            Watcher, //
+        reservation::{
+            Exchange,
+            Holes, //
         }, //
     }, //
 };
@@ -76,23 +60,17 @@ use kernel::{
     }, //
 };
 
-/// How many pages a step takes at the most while some are only promised: each is filled in as it is
-/// zeroed, and what is there for that must last until some are surrendered.
-const PROMISED_PAGES: usize = Order::Huge.pages();
+/// A delay from which on a domain that grows is said to wait for somebody else.
+const STUCK_MS: u32 = 500;
 
-impl From<Unit> for Order {
-    fn from(unit: Unit) -> Self {
-        match unit {
-            Unit::Base => Order::Base,
-            Unit::Huge => Order::Huge,
-        }
-    }
-}
+pub(crate) use growth::Added;
+pub(crate) use news::set_target;
 
 /// What only a step touches.
 struct Inner {
     engine: Engine,
     exchange: Exchange,
+    growth: Growth,
     holes: Holes,
 }
 
@@ -105,6 +83,9 @@ pub(crate) struct Balloon {
     /// Dropped after that: the built-in driver goes on from where we were.
     builtin: builtin::Hold,
     kind: Kind,
+    /// Who adds memory that the domain did not boot with.
+    adder: Adder,
+    pub(crate) added: Added,
     /// Pages that the toolstack counts and the guest does not see.
     unseen: u64,
     /// Pages that the hypervisor counts and the guest does not, when that was last looked at.
@@ -158,7 +139,9 @@ impl Balloon {
             let kind = domain::require()?;
             let unseen = toolstack::unseen(kind);
             let ceiling = toolstack::ceiling(unseen);
-            let most = toolstack::most(ceiling);
+            let growth = Growth::begin();
+            let adder = growth.adder();
+            let most = toolstack::most(ceiling, adder, 0);
             if floor > most {
                 pr_err!(
                     "floor_kb is above the {} KiB that this domain can have\n",
@@ -175,12 +158,15 @@ impl Balloon {
                 inner <- new_mutex!(Inner {
                     engine: Engine::new(tunables.limits(most), tunables.tuning()),
                     exchange,
+                    growth,
                     holes: Holes::new(),
                 }),
                 builtin,
                 kind,
+                adder,
+                added: Added::new(),
                 unseen,
-                beyond: Atomic::new(beyond(builtin::stats().current)),
+                beyond: Atomic::new(news::beyond(builtin::stats().current)),
                 tunables,
                 start: Instant::now(),
                 asked: Atomic::new(target),
@@ -249,7 +235,13 @@ impl Balloon {
 
     /// Returns how many pages the domain can have.
     pub(crate) fn most(&self) -> u64 {
-        toolstack::most(self.ceiling.load(Relaxed))
+        let added = self.added.pages.load(Relaxed);
+        toolstack::most(self.ceiling.load(Relaxed), self.adder, added)
+    }
+
+    /// Returns who adds memory that the domain did not boot with.
+    pub(crate) fn adder(&self) -> Adder {
+        self.adder
     }
 
     /// Shows `f` the domain and what is held, while no step is under way.
@@ -260,193 +252,24 @@ impl Balloon {
         f(&self.view(&inner), &inner.holes)
     }
 
-    /// Reads what the toolstack asks for and returns whether it does. What is no number changes
-    /// nothing.
-    fn read_target(&self) -> bool {
-        match toolstack::target(self.unseen) {
-            Ok(Some(target)) => {
-                self.garbled.store(false, Relaxed);
-                self.asked.store(target, Relaxed);
-                return true;
-            }
-            Ok(None) => {
-                self.counters.refused.add(1, Relaxed);
-                if !self.garbled.xchg(true, Relaxed) {
-                    pr_notice!("memory/target is no number; the old target stays\n");
-                }
-            }
-            // There is none, as in a dom0 that nobody has ever changed.
-            Err(_) => {}
-        }
-        false
-    }
-
-    /// Takes over again after a suspend.
-    ///
-    /// All watches are set anew then, the newest first, so the built-in driver hears of the target
-    /// after us: only when it has heard can it be stopped.
-    fn after_resume(&self, inner: &mut Inner) {
-        if let Err(e) = store::drain_events() {
-            pr_warn!("cannot watch xenstore after resume ({})\n", e.to_errno());
-        }
-        self.builtin.freeze();
-        self.reread_all();
-        self.surrender_leftovers(inner);
-    }
-
-    /// Surrenders again what the hypervisor has put behind what is held: if it stayed, the domain
-    /// would have no room for as much.
-    fn surrender_leftovers(&self, inner: &mut Inner) {
-        let current = || builtin::stats().current.saturating_sub(inner.holes.pages());
-        if beyond(current()) > self.beyond.load(Relaxed) {
-            let pages = inner.exchange.surrender_leftovers(&inner.holes);
-            if pages > 0 {
-                pr_info!("{} KiB of what was given away had come back\n", pages * 4);
-            }
-        }
-        self.beyond.store(beyond(current()), Relaxed);
-    }
-
-    /// Has the next step read anew all that the toolstack says.
-    fn reread_all(&self) {
-        self.reread_ceiling.store(true, Relaxed);
-        self.reread.store(true, Relaxed);
-    }
-
     /// Shows the engine the domain.
     fn view(&self, inner: &Inner) -> View {
         let builtin = builtin::stats();
 
         View {
             now_ms: self.start.elapsed().as_millis() as u64,
-            target: self.asked(),
+            // Of a block that was added more may be there than the toolstack allows.
+            target: match self.added.pages.load(Relaxed) {
+                0 => self.asked(),
+                _ => self.asked().min(self.most()),
+            },
             current: (builtin.current as u64).saturating_sub(inner.holes.pages() as u64),
             held_huge: inner.holes.count(Order::Huge) as u64,
             held_base: inner.holes.count(Order::Base) as u64,
-            reserve: toolstack::reserve(&builtin, self.ceiling.load(Relaxed)),
+            reserve: toolstack::reserve(&builtin, self.ceiling.load(Relaxed), self.adder),
             available: memory::available_pages() as u64,
             free: memory::free_pages() as u64,
         }
-    }
-
-    /// Returns whether the guest has been promised memory that the domain has not got.
-    fn is_promised(&self, inner: &Inner) -> bool {
-        let counted = builtin::stats().current.saturating_sub(inner.holes.pages());
-        self.kind != Kind::Pv && reservation::current().is_ok_and(|pages| pages < counted)
-    }
-
-    /// Allocates and surrenders up to `runs` runs.
-    fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
-        let order = Order::from(unit);
-        let start = Instant::<Monotonic>::now();
-        let mut runs = (runs as usize).min(inner.exchange.capacity(order));
-        if self.is_promised(inner) {
-            runs = runs.min(PROMISED_PAGES / order.pages());
-        }
-        let mut extents = Extents::new(order);
-        while extents.len() < runs && self.wanted.load(Relaxed) == 0 && extents.grow() {}
-        let short = extents.len() < runs;
-
-        let done = if extents.is_empty() {
-            Exchanged::NOTHING
-        } else {
-            inner.exchange.surrender(extents, &mut inner.holes)
-        };
-        let calls = inner.exchange.hypercalls();
-        sight::batch(traced::taking(unit), order, runs, done, calls, start);
-        let counter = match unit {
-            Unit::Huge => &self.counters.taken_huge,
-            Unit::Base => &self.counters.taken_base,
-        };
-        counter.add(done.pages as u64, Relaxed);
-        if short || done.error.is_some() {
-            self.counters.failures.add(1, Relaxed);
-        }
-        inner.engine.done(Outcome::Took {
-            unit,
-            pages: done.pages as u64,
-            short: short || done.pages == 0,
-        })
-    }
-
-    /// Counts a step that has to wait for `delay` as a failed one; without one it got somewhere.
-    fn tally(&self, delay: Option<u32>) -> Option<u32> {
-        let failed = delay.map_or(0, |_| self.retries() + 1);
-        self.retries.store(failed, Relaxed);
-        delay
-    }
-
-    /// Populates and frees up to `runs` runs.
-    fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
-        let order = Order::from(unit);
-        let start = Instant::<Monotonic>::now();
-        let done = inner
-            .exchange
-            .reclaim(&mut inner.holes, order, runs as usize);
-        let short = (done.pages as u64) < runs * unit.pages();
-        let calls = inner.exchange.hypercalls();
-        sight::batch(
-            traced::giving(unit),
-            order,
-            runs as usize,
-            done,
-            calls,
-            start,
-        );
-
-        let counter = match unit {
-            Unit::Huge => &self.counters.given_huge,
-            Unit::Base => &self.counters.given_base,
-        };
-        counter.add(done.pages as u64, Relaxed);
-        if short {
-            self.counters.failures.add(1, Relaxed);
-        }
-        inner.engine.done(Outcome::Gave {
-            unit,
-            pages: done.pages as u64,
-            short,
-        })
-    }
-
-    /// Gives the guest up to `pages` pages at once, if need be `beyond` its target, and returns how
-    /// many it got. [`None`] if a step is under way, which will see to it. None while it sleeps:
-    /// what is written to disk then must not change.
-    ///
-    /// Context: process context, of somebody who may hold any lock but ours and is in the middle of
-    /// reclaiming memory.
-    pub(crate) fn relieve(&self, pages: u64, beyond: bool) -> Option<u64> {
-        if self.asleep.load(Relaxed) {
-            return Some(0);
-        }
-        let Some(mut inner) = self.inner.try_lock() else {
-            if beyond {
-                self.wanted.store(pages, Relaxed);
-            }
-            return None;
-        };
-        let inner = &mut *inner;
-        let view = self.view(inner);
-        inner.engine.set_limits(self.limits());
-        inner.engine.set_tuning(self.tunables.tuning());
-        let before = inner.holes.pages();
-        let allowed = inner.engine.relieve(&view, pages, beyond) as usize;
-
-        while before - inner.holes.pages() < allowed {
-            let view = self.view(inner);
-            let go_on = match inner.engine.next(&view) {
-                Action::Give { unit, runs } => self.give(inner, unit, runs).is_none(),
-                Action::Split => inner.holes.split_one(),
-                _ => false,
-            };
-            if !go_on {
-                break;
-            }
-        }
-        let given = (before - inner.holes.pages()) as u64;
-        self.counters.relieved.add(given, Relaxed);
-        self.publish(inner, &self.view(inner));
-        Some(given)
     }
 
     /// Makes the figures that others read what they are after a step.
@@ -467,12 +290,6 @@ impl Balloon {
             .hypercalls
             .store(inner.exchange.hypercalls(), Relaxed);
     }
-}
-
-/// Returns how many pages the hypervisor counts beyond the guest's `current`; fewer than none while
-/// some are only promised.
-fn beyond(current: usize) -> i64 {
-    reservation::current().map_or(0, |pages| pages as i64 - current as i64)
 }
 
 impl Task for Balloon {
@@ -497,6 +314,7 @@ impl Task for Balloon {
         if self.changed.xchg(false, Relaxed) {
             inner.engine.wake();
         }
+        self.collect(inner);
         let _stretch = Stretch::begin();
         inner.engine.set_limits(self.limits());
         inner.engine.set_tuning(self.tunables.tuning());
@@ -509,12 +327,14 @@ impl Task for Balloon {
         self.builtin.set_release_target(target as usize);
         if asked_anew {
             trace::target(trace::Source::Toolstack, view.target, target);
+            self.tell_most(&view);
         }
         let action = inner.engine.next(&view);
         if !matches!(action, Action::Borrow { .. }) {
             self.builtin.freeze();
         }
 
+        let mut stuck = false;
         let next = match action {
             Action::Take { unit, runs } => {
                 Some(self.tally(self.take(inner, unit, runs)).unwrap_or(0))
@@ -527,8 +347,9 @@ impl Task for Balloon {
                 Some(0)
             }
             Action::Borrow { pages, recheck_ms } => {
-                self.builtin.borrow(pages as usize);
-                Some(recheck_ms)
+                let now = self.borrow(inner, pages);
+                stuck = recheck_ms >= STUCK_MS;
+                Some(if now { 0 } else { recheck_ms })
             }
             Action::Wait { delay_ms } => {
                 self.counters.failures.add(1, Relaxed);
@@ -537,6 +358,7 @@ impl Task for Balloon {
             Action::Watch { delay_ms } => self.tally(None).or(Some(delay_ms)),
             Action::Rest => self.tally(None),
         };
+        self.look_offline(inner, stuck);
         self.publish(inner, &self.view(inner));
         self.waiters.publish(Place {
             news,
@@ -544,78 +366,5 @@ impl Task for Balloon {
             current: self.current(),
         });
         next
-    }
-}
-
-impl Worker<Balloon> {
-    /// Has the next step find the way anew, after a setting has changed.
-    pub(crate) fn retarget(&self) {
-        self.changed.store(true, Relaxed);
-        self.waiters.announce();
-        self.kick();
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotANumber => EINVAL,
-            Refusal::OutOfRange => ERANGE,
-        }
-    }
-}
-
-/// Sets a new target, in pages as the guest counts them, for a person who gave what was `parsed`.
-///
-/// # Errors
-///
-/// `EINVAL` if it is no number, `ERANGE` if it is below the floor or above what the domain can
-/// have; then nothing changes.
-pub(crate) fn set_target(balloon: &Worker<Balloon>, parsed: Result<u64, Refusal>) -> Result {
-    let checked = parsed
-        .and_then(|pages| policy::check_target(pages, balloon.limits(), balloon.most()))
-        .inspect_err(|_| balloon.counters.refused.add(1, Relaxed));
-
-    let pages = checked?;
-    balloon.asked.store(pages, Relaxed);
-    trace::target(trace::Source::Administrator, pages, pages);
-    balloon.retarget();
-    Ok(())
-}
-
-impl Watcher for Worker<Balloon> {
-    fn changed(&self, path: &CStr) {
-        if path == toolstack::CEILING {
-            self.reread_ceiling.store(true, Relaxed);
-        } else {
-            // The built-in driver has a watch of its own and may have begun already.
-            self.builtin.freeze();
-            self.reread.store(true, Relaxed);
-        }
-        self.waiters.announce();
-        self.kick();
-    }
-}
-
-impl Lifecycle for Worker<Balloon> {
-    fn resumed(&self) {
-        self.resumed.store(true, Relaxed);
-        self.waiters.announce();
-        self.kick();
-    }
-}
-
-impl Sleeper for Worker<Balloon> {
-    fn falls_asleep(&self) {
-        self.asleep.store(true, Relaxed);
-        // Who has not seen that yet comes to an end.
-        drop(self.inner.lock());
-    }
-
-    fn is_awake(&self) {
-        self.asleep.store(false, Relaxed);
-        self.reread_all();
-        self.waiters.announce();
-        self.kick();
     }
 }

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that is taken and given, an action of the engine's at a time.
+
+use super::{
+    Balloon,
+    Inner, //
+};
+use crate::{
+    engine::{
+        Action,
+        Outcome,
+        Unit, //
+    },
+    linux::pages::{
+        Extents,
+        Order, //
+    },
+    sight,
+    traced,
+    xen::{
+        builtin,
+        domain::Kind,
+        reservation::{
+            self,
+            Exchanged, //
+        }, //
+    }, //
+};
+use kernel::{
+    sync::atomic::Relaxed,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+/// How many pages a step takes at the most while some are only promised: each is filled in as it is
+/// zeroed, and what is there for that must last until some are surrendered.
+const PROMISED_PAGES: usize = Order::Huge.pages();
+
+impl From<Unit> for Order {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::Base => Order::Base,
+            Unit::Huge => Order::Huge,
+        }
+    }
+}
+
+impl Balloon {
+    /// Returns whether the guest has been promised memory that the domain has not got.
+    fn is_promised(&self, inner: &Inner) -> bool {
+        let counted = builtin::stats().current.saturating_sub(inner.holes.pages());
+        self.kind != Kind::Pv && reservation::current().is_ok_and(|pages| pages < counted)
+    }
+
+    /// Allocates and surrenders up to `runs` runs.
+    pub(super) fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
+        let order = Order::from(unit);
+        let start = Instant::<Monotonic>::now();
+        let mut runs = (runs as usize).min(inner.exchange.capacity(order));
+        if self.is_promised(inner) {
+            runs = runs.min(PROMISED_PAGES / order.pages());
+        }
+        let mut extents = Extents::new(order);
+        while extents.len() < runs && self.wanted.load(Relaxed) == 0 && extents.grow() {}
+        let short = extents.len() < runs;
+
+        let done = if extents.is_empty() {
+            Exchanged::NOTHING
+        } else {
+            inner.exchange.surrender(extents, &mut inner.holes)
+        };
+        let calls = inner.exchange.hypercalls();
+        sight::batch(traced::taking(unit), order, runs, done, calls, start);
+        let counter = match unit {
+            Unit::Huge => &self.counters.taken_huge,
+            Unit::Base => &self.counters.taken_base,
+        };
+        counter.add(done.pages as u64, Relaxed);
+        if short || done.error.is_some() {
+            self.counters.failures.add(1, Relaxed);
+        }
+        inner.engine.done(Outcome::Took {
+            unit,
+            pages: done.pages as u64,
+            short: short || done.pages == 0,
+        })
+    }
+
+    /// Counts a step that has to wait for `delay` as a failed one; without one it got somewhere.
+    pub(super) fn tally(&self, delay: Option<u32>) -> Option<u32> {
+        let failed = delay.map_or(0, |_| self.retries() + 1);
+        self.retries.store(failed, Relaxed);
+        delay
+    }
+
+    /// Populates and frees up to `runs` runs.
+    pub(super) fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
+        let order = Order::from(unit);
+        let start = Instant::<Monotonic>::now();
+        let done = inner
+            .exchange
+            .reclaim(&mut inner.holes, order, runs as usize);
+        let short = (done.pages as u64) < runs * unit.pages();
+        let calls = inner.exchange.hypercalls();
+        sight::batch(
+            traced::giving(unit),
+            order,
+            runs as usize,
+            done,
+            calls,
+            start,
+        );
+
+        let counter = match unit {
+            Unit::Huge => &self.counters.given_huge,
+            Unit::Base => &self.counters.given_base,
+        };
+        counter.add(done.pages as u64, Relaxed);
+        if short {
+            self.counters.failures.add(1, Relaxed);
+        }
+        inner.engine.done(Outcome::Gave {
+            unit,
+            pages: done.pages as u64,
+            short,
+        })
+    }
+
+    /// Gives the guest up to `pages` pages at once, if need be `beyond` its target, and returns how
+    /// many it got. [`None`] if a step is under way, which will see to it. None while it sleeps:
+    /// what is written to disk then must not change.
+    ///
+    /// Context: process context, of somebody who may hold any lock but ours and is in the middle of
+    /// reclaiming memory.
+    pub(crate) fn relieve(&self, pages: u64, beyond: bool) -> Option<u64> {
+        if self.asleep.load(Relaxed) {
+            return Some(0);
+        }
+        let Some(mut inner) = self.inner.try_lock() else {
+            if beyond {
+                self.wanted.store(pages, Relaxed);
+            }
+            return None;
+        };
+        let inner = &mut *inner;
+        let view = self.view(inner);
+        inner.engine.set_limits(self.limits());
+        inner.engine.set_tuning(self.tunables.tuning());
+        let before = inner.holes.pages();
+        let allowed = inner.engine.relieve(&view, pages, beyond) as usize;
+
+        while before - inner.holes.pages() < allowed {
+            let view = self.view(inner);
+            let go_on = match inner.engine.next(&view) {
+                Action::Give { unit, runs } => self.give(inner, unit, runs).is_none(),
+                Action::Split => inner.holes.split_one(),
+                _ => false,
+            };
+            if !go_on {
+                break;
+            }
+        }
+        let given = (before - inner.holes.pages()) as u64;
+        self.counters.relieved.add(given, Relaxed);
+        self.publish(inner, &self.view(inner));
+        Some(given)
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the balloon is told: by the toolstack, by administrators, by the kernel.
+
+use super::{
+    Balloon,
+    Inner, //
+};
+use crate::{
+    engine::policy::{
+        self,
+        Refusal, //
+    },
+    linux::{
+        power::Sleeper,
+        work::Worker, //
+    },
+    toolstack,
+    trace,
+    xen::{
+        builtin,
+        lifecycle::Lifecycle,
+        reservation,
+        store::{
+            self,
+            Watcher, //
+        }, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+
+impl Balloon {
+    /// Reads what the toolstack asks for and returns whether it does. What is no number changes
+    /// nothing.
+    pub(super) fn read_target(&self) -> bool {
+        match toolstack::target(self.unseen) {
+            Ok(Some(target)) => {
+                self.garbled.store(false, Relaxed);
+                self.asked.store(target, Relaxed);
+                return true;
+            }
+            Ok(None) => {
+                self.counters.refused.add(1, Relaxed);
+                if !self.garbled.xchg(true, Relaxed) {
+                    pr_notice!("memory/target is no number; the old target stays\n");
+                }
+            }
+            // There is none, as in a dom0 that nobody has ever changed.
+            Err(_) => {}
+        }
+        false
+    }
+
+    /// Takes over again after a suspend.
+    ///
+    /// All watches are set anew then, the newest first, so the built-in driver hears of the target
+    /// after us: only when it has heard can it be stopped.
+    pub(super) fn after_resume(&self, inner: &mut Inner) {
+        if let Err(e) = store::drain_events() {
+            pr_warn!("cannot watch xenstore after resume ({})\n", e.to_errno());
+        }
+        self.builtin.freeze();
+        self.reread_all();
+        self.surrender_leftovers(inner);
+    }
+
+    /// Surrenders again what the hypervisor has put behind what is held: if it stayed, the domain
+    /// would have no room for as much.
+    fn surrender_leftovers(&self, inner: &mut Inner) {
+        let current = || builtin::stats().current.saturating_sub(inner.holes.pages());
+        if beyond(current()) > self.beyond.load(Relaxed) {
+            let pages = inner.exchange.surrender_leftovers(&inner.holes);
+            if pages > 0 {
+                pr_info!("{} KiB of what was given away had come back\n", pages * 4);
+            }
+        }
+        self.beyond.store(beyond(current()), Relaxed);
+    }
+
+    /// Has the next step read anew all that the toolstack says.
+    fn reread_all(&self) {
+        self.reread_ceiling.store(true, Relaxed);
+        self.reread.store(true, Relaxed);
+    }
+}
+
+/// Returns how many pages the hypervisor counts beyond the guest's `current`; fewer than none while
+/// some are only promised.
+pub(super) fn beyond(current: usize) -> i64 {
+    reservation::current().map_or(0, |pages| pages as i64 - current as i64)
+}
+
+impl Worker<Balloon> {
+    /// Has the next step find the way anew, after a setting has changed.
+    pub(crate) fn retarget(&self) {
+        self.changed.store(true, Relaxed);
+        self.waiters.announce();
+        self.kick();
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotANumber => EINVAL,
+            Refusal::OutOfRange => ERANGE,
+        }
+    }
+}
+
+/// Sets a new target, in pages as the guest counts them, for a person who gave what was `parsed`.
+///
+/// # Errors
+///
+/// `EINVAL` if it is no number, `ERANGE` if it is below the floor or above what the domain can
+/// have; then nothing changes.
+pub(crate) fn set_target(balloon: &Worker<Balloon>, parsed: Result<u64, Refusal>) -> Result {
+    let checked = parsed
+        .and_then(|pages| policy::check_target(pages, balloon.limits(), balloon.most()))
+        .inspect_err(|_| balloon.counters.refused.add(1, Relaxed));
+
+    let pages = checked?;
+    balloon.asked.store(pages, Relaxed);
+    trace::target(trace::Source::Administrator, pages, pages);
+    balloon.retarget();
+    Ok(())
+}
+
+impl Watcher for Worker<Balloon> {
+    fn changed(&self, path: &CStr) {
+        if path == toolstack::CEILING {
+            self.reread_ceiling.store(true, Relaxed);
+        } else {
+            // The built-in driver has a watch of its own and may have begun already.
+            self.builtin.freeze();
+            self.reread.store(true, Relaxed);
+        }
+        self.waiters.announce();
+        self.kick();
+    }
+}
+
+impl Lifecycle for Worker<Balloon> {
+    fn resumed(&self) {
+        self.resumed.store(true, Relaxed);
+        self.waiters.announce();
+        self.kick();
+    }
+}
+
+impl Sleeper for Worker<Balloon> {
+    fn falls_asleep(&self) {
+        self.asleep.store(true, Relaxed);
+        // Who has not seen that yet comes to an end.
+        drop(self.inner.lock());
+    }
+
+    fn is_awake(&self) {
+        self.asleep.store(false, Relaxed);
+        self.reread_all();
+        self.waiters.announce();
+        self.kick();
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+//! More memory than a guest booted with: `xl mem-max` is raised while it runs.
+
+use super::{BOOT_MIB, MOST_MIB, Run, wait_until};
+use anyhow::{Result, ensure};
+use bed::balloon::{Balloon, SYSFS};
+
+/// By name.
+pub const SCENARIOS: [(&str, Run); 1] = [("balloon_beyond_boot", beyond_boot)];
+
+/// No whole number of blocks more than a guest has.
+const HIGH_MIB: u64 = 600;
+const HIGHER_MIB: u64 = 700;
+/// What a machine needs for two guests that grow to that.
+pub const SPARE_MIB: u32 = 1024;
+
+const BLOCKS: &str = "/sys/devices/system/memory";
+
+fn shell(balloon: &Balloon<'_>, line: &str) -> Result<String> {
+    let output = balloon.guest().run(&["sh", "-c", line])?.ok()?;
+    Ok(output.stdout.trim().to_string())
+}
+
+/// How many blocks of memory there are, and how many that are not online.
+fn blocks(balloon: &Balloon<'_>) -> Result<(u64, u64)> {
+    let all = shell(balloon, &format!("ls -d {BLOCKS}/memory[0-9]* | wc -l"))?;
+    let offline = shell(
+        balloon,
+        &format!("cat {BLOCKS}/*/state | grep -c offline || :"),
+    )?;
+    Ok((all.parse()?, offline.parse()?))
+}
+
+fn sound(balloon: &Balloon<'_>) -> Result<()> {
+    let path = "/sys/kernel/debug/xenballoon/invariants";
+    let lines = balloon.guest().read(path)?;
+    ensure!(lines.lines().all(|line| line.ends_with(": ok")), "{lines}");
+    Ok(())
+}
+
+/// Grows a guest beyond what it booted with, to the page, and makes it small again.
+pub fn beyond_boot(balloon: Balloon<'_>) -> Result<()> {
+    let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
+    let unseen = balloon.unseen_by_guest()?;
+    let adder = balloon.guest().read(&format!("{SYSFS}/info/hotplug"))?;
+    bed.allow(&name, HIGHER_MIB)?;
+    wait_until("the larger static-max is heard of", || {
+        Ok(balloon.number("info/max_kb")? == balloon.target_of(HIGHER_MIB))
+    })?;
+    if adder == "module" {
+        waits_for_online(&balloon)?;
+    }
+    for mib in [HIGH_MIB, 300, HIGHER_MIB, 420, BOOT_MIB] {
+        balloon.reach(mib)?;
+    }
+    sound(&balloon)?;
+    let added = balloon.number("info/added_kb")?;
+    match adder.as_str() {
+        "builtin" => ensure!(added == 0, "{added} KiB were added by the module"),
+        "module" => ensure!(
+            added >= (HIGHER_MIB - MOST_MIB) * 1024,
+            "{added} KiB were added"
+        ),
+        other => anyhow::bail!("{other:?} adds memory"),
+    }
+
+    // What was added stays, and is the built-in driver's.
+    balloon.reach(HIGH_MIB)?;
+    balloon.guest().rmmod("xenballoon")?;
+    balloon.guest().insmod("xenballoon", &[])?;
+    balloon.settle(balloon.target_of(HIGH_MIB))?;
+    for mib in [HIGHER_MIB, BOOT_MIB] {
+        balloon.reach(mib)?;
+    }
+    ensure!(balloon.number("info/added_kb")? == 0, "added twice");
+    sound(&balloon)?;
+    ensure!(balloon.unseen_by_guest()? == unseen);
+    bed.allow(&name, MOST_MIB)
+}
+
+/// A PV domain's kernel cannot remove memory.
+fn is_pv(balloon: &Balloon<'_>) -> Result<bool> {
+    let state = balloon.guest().read("/sys/kernel/debug/xenballoon/state")?;
+    Ok(state.lines().any(|line| line == "kind: pv"))
+}
+
+/// What nobody has online is waited for, and goes with the module or keeps it.
+fn waits_for_online(balloon: &Balloon<'_>) -> Result<()> {
+    let policy = |word: &str| {
+        let path = format!("{BLOCKS}/auto_online_blocks");
+        balloon.guest().write(&path, word)
+    };
+    policy("offline")?;
+    let known = blocks(balloon)?;
+    let waits = || {
+        balloon.ask(HIGH_MIB)?;
+        wait_until("it waits", || Ok(balloon.number("info/offline_kb")? > 0))
+    };
+    waits()?;
+    let (all, offline) = blocks(balloon)?;
+    ensure!(
+        offline > 0 && all == known.0 + offline,
+        "{all} blocks of {known:?}"
+    );
+    balloon.reach(BOOT_MIB)?;
+    let unloaded = balloon.guest().rmmod("xenballoon");
+    if is_pv(balloon)? {
+        ensure!(
+            unloaded.is_err(),
+            "unloaded with blocks that are not online"
+        );
+    } else {
+        unloaded?;
+        ensure!(blocks(balloon)? == known, "blocks stay that are not online");
+        balloon.guest().insmod("xenballoon", &[])?;
+    }
+    waits()?;
+    // Some other block that comes online is none of the module's.
+    let line = format!(
+        "for b in {BLOCKS}/memory[0-9]*; do
+            [ $(cat $b/state) = offline ] && echo online > $b/state; done; :"
+    );
+    shell(balloon, &line)?;
+    balloon.settle(balloon.target_of(HIGH_MIB))?;
+    wait_until("nothing waits", || {
+        Ok(balloon.number("info/offline_kb")? == 0)
+    })?;
+    // From here on by itself.
+    policy("online")?;
+    balloon.reach(BOOT_MIB).map(drop)
+}
