@@ -17,10 +17,20 @@ pub const SCENARIOS: [(&str, Run); 4] = [
     }),
     ("balloon_cycles", |balloon| cycles(balloon, 12)),
     ("balloon_save_under_way", |balloon| {
-        moved_under_way(balloon, saved_and_restored)
+        let low = balloon.number("floor_kb")? + 4096;
+        moved_under_way(balloon, low, saved_and_restored)
     }),
-    (MIGRATION, |balloon| moved_under_way(balloon, migrated)),
+    (MIGRATION, |balloon| {
+        let low = balloon.target_of(BOOT_MIB) - LITTLE_KB;
+        moved_under_way(balloon, low, migrated)
+    }),
 ];
+
+/// What moves while a guest migrates: the toolstack gives up where a page goes that it is about to copy, so
+/// these are few at a time, and again and again.
+const LITTLE_KB: u64 = 4096;
+/// What has to have moved meanwhile, in hypercalls.
+const UNDER_WAY: u64 = 10;
 
 const LIMIT: Duration = Duration::from_secs(3000);
 
@@ -107,27 +117,33 @@ pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
 }
 
 /// Put into another domain while new targets come in all the time.
-fn moved_under_way(balloon: Balloon<'_>, to_move: fn(&Bed, &str) -> Result<()>) -> Result<()> {
+fn moved_under_way(
+    balloon: Balloon<'_>,
+    low_kb: u64,
+    to_move: fn(&Bed, &str) -> Result<()>,
+) -> Result<()> {
     let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
     let before = balloon.unseen_by_guest()?;
     bed.allow(&name, MOST_MIB)?;
     let line = format!(
-        "(low=$(({0} + 4096)) high={1}; while [ ! -e /stop ]; do
+        "(low={low_kb} high={}; while [ ! -e /stop ]; do
             echo $low > {SYSFS}/target_kb; usleep 30000
             echo $high > {SYSFS}/target_kb; usleep 30000
         done; rm /stop; touch /stopped) > /dev/null 2>&1 &",
-        balloon.number("floor_kb")?,
         balloon.target_of(BOOT_MIB)
     );
     balloon.guest().run(&["sh", "-c", &line])?.ok()?;
+    let calls = balloon.number("info/hypercalls")?;
     let moved = to_move(bed, &name);
 
     let guest = bed.guest(&name)?;
+    let calls = guest.read_number(&format!("{SYSFS}/info/hypercalls"))? - calls;
     guest.run(&["touch", "/stop"])?.ok()?;
     wait_until("the load has ended", || {
         Ok(guest.run(&["rm", "/stopped"])?.status == 0)
     })?;
     moved?;
+    ensure!(calls >= UNDER_WAY, "{calls} hypercalls meanwhile");
     come_to_rest(&balloon)?;
     // The toolstack's target counts again when it is set again.
     balloon.reach(200)?;

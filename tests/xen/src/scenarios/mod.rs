@@ -14,7 +14,7 @@ mod sleep;
 mod trace;
 pub mod xensock;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::Balloon;
 use bed::{Bed, Machine};
 use std::sync::Mutex;
@@ -101,8 +101,7 @@ fn migrated(bed: &Bed, name: &str) -> Result<()> {
             return Err(error);
         }
     }
-    println!("# {name} has not moved in {MIGRATIONS} attempts");
-    Ok(())
+    bail!("{name} has not moved in {MIGRATIONS} attempts")
 }
 
 /// dom0 has room for one saved guest, the host for one that is there twice.
