@@ -54,8 +54,8 @@ impl Order {
 /// # Invariants
 ///
 /// - `top` and each page's `private` field chain exactly `len` pages, the last one's being 0.
-/// - Each of them is the first page of a run of `order` from the page allocator, which the stack
-///   owns alone.
+/// - Each of them is the first page of a run of `order` from the page allocator, or that is as if it
+///   were from there, which the stack owns alone.
 pub struct Stack {
     top: *mut bindings::page,
     len: usize,
@@ -95,8 +95,8 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// `page` must be the first page of a run of `self.order()` from the page allocator that
-    /// nobody else owns.
+    /// `page` must be the first page of a run of `self.order()` that nobody else owns, and that is
+    /// from the page allocator, or has as many references as if it were.
     pub(crate) unsafe fn push(&mut self, page: NonNull<bindings::page>) {
         // SAFETY: By the requirements we own `page`, so its private field is ours.
         unsafe { xen_bindings::xenoxide_set_page_private(page.as_ptr(), self.top as usize) };
