@@ -103,8 +103,9 @@ fn waits_for_online(balloon: &Balloon<'_>) -> Result<()> {
         "{all} blocks of {known:?}"
     );
     balloon.reach(BOOT_MIB)?;
+    let is_pv = is_pv(balloon)?;
     let unloaded = balloon.guest().rmmod("xenballoon");
-    if is_pv(balloon)? {
+    if is_pv {
         ensure!(
             unloaded.is_err(),
             "unloaded with blocks that are not online"
