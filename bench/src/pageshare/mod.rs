@@ -66,7 +66,7 @@ pub struct Options {
 
 /// The guest that has the private disk and the area.
 const READER: &str = "reader";
-const LIMIT: Duration = Duration::from_secs(2400);
+const LIMIT: Duration = Duration::from_secs(5400);
 const DOM0_MIB: u32 = 640;
 
 /// Measures, in one boot what one guest tells, and in another each what several do. What was found is answered,

@@ -8,6 +8,8 @@ use std::time::Duration;
 /// The area, and its tree where there is one only.
 pub const AREA: &str = "bench";
 pub const TREE: &str = "tree";
+/// A guest may have more mapped than it reads: 256 MiB.
+const PAGES: &str = "pages=65536";
 /// Where a guest mounts it.
 pub const MOUNT: &str = "/area";
 /// For a program that reads a whole tree under emulation.
@@ -68,7 +70,7 @@ pub fn number_after(text: &str, word: &str) -> Result<u64> {
 
 /// Loads the module in a guest, and mounts a tree.
 pub fn mount(guest: &Machine<'_>, tree: &str) -> Result<()> {
-    guest.insmod("pageshare", &[])?;
+    guest.insmod("pageshare", &[PAGES])?;
     shell(
         guest,
         &format!("mkdir -p {MOUNT}; mount -t pageshare -o owner=0 {AREA}/{tree} {MOUNT}"),

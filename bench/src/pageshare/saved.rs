@@ -22,6 +22,8 @@ const DISK: &str = "xen-blkfront: each guest with a private disk";
 const TIMES: &str = "time from creation to the service's start, by that with a private disk";
 const SECTORS: &str =
     "none: the most sectors for a later guest, by those for the first with the same release";
+const TOUCHED: &str = "none: of the pages that a process has of files, those that are the area's";
+const CALLS: &str = "none: pages that the first guest has mapped, by calls of the hypervisor";
 const PAGES: &str = "none: of the pages of files that a guest with a private disk has in memory";
 
 /// What guests have in common.
@@ -91,24 +93,37 @@ pub fn measure(options: &Options, mix: Mix, metrics: &mut Vec<Metric>) -> Result
     }
     let bed = Bed::boot(host)?;
     let release = |number| mix.release(number);
-    let mut more = Vec::new();
-    let disk = watch(&bed, Side::Disk, options, &release, &mut more).context("private disks")?;
-    let area = watch(&bed, Side::Area, options, &release, &mut more).context("the area")?;
+    let (mut disk, mut area) = (Seen::default(), Seen::default());
+    watch(&bed, Side::Disk, options, &release, &mut disk).context("private disks")?;
+    let watched = watch(&bed, Side::Area, options, &release, &mut area).context("the area");
     bed.power_off();
 
-    let pages = shareable(&releases, &disk.resident, &area.resident)?;
-    metrics.extend(saved(mix, &disk, &area, &pages));
     metrics.extend(sectors(mix, &area));
     if mix == Mix::Same {
-        metrics.extend(shares(&pages[&Release::Trixie]));
-        metrics.extend(more);
-        let pairs = area.times.iter().zip(&disk.times).skip(1);
-        let ratios: Vec<f64> = pairs.map(|(ours, peer)| ours / peer).collect();
-        if !ratios.is_empty() {
-            metrics.push(Metric::alone("boot-nth", "ratio", TIMES, ratios));
-        }
+        metrics.extend(of_guests(&disk, &area));
     }
-    Ok(())
+    let pages = shareable(&releases, &disk.resident, &area.resident)?;
+    metrics.extend(saved(mix, &disk, &area, &pages));
+    let trixie = pages.get(&Release::Trixie).filter(|_| mix == Mix::Same);
+    metrics.extend(trixie.into_iter().flat_map(shares));
+    watched
+}
+
+/// What one guest tells, or each.
+fn of_guests(disk: &Seen, area: &Seen) -> Vec<Metric> {
+    let pairs = area.times.iter().zip(&disk.times).skip(1);
+    let times: Vec<f64> = pairs.map(|(ours, peer)| ours / peer).collect();
+    let calls = area.mapped.iter();
+    let calls = calls.map(|&(pages, calls)| pages as f64 / calls as f64);
+    let touched = area.first_touch.into_iter().collect();
+    let all = [
+        ("boot-nth", "ratio", TIMES, times),
+        ("pages-per-map-call", "pages", CALLS, calls.collect()),
+        ("first-touch", "share", TOUCHED, touched),
+    ];
+    let told = all.into_iter().filter(|(_, _, _, ours)| !ours.is_empty());
+    told.map(|(name, unit, peer, ours)| Metric::alone(name, unit, peer, ours))
+        .collect()
 }
 
 /// What each of the releases has to share.

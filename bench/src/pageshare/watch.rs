@@ -8,7 +8,6 @@ use super::places::{self, Dom0, MOUNT, mib};
 use super::releases::Release;
 use super::resident::{self, Place};
 use super::{AREA, Options};
-use crate::metric::Metric;
 use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::SYSFS;
 use bed::{Bed, Machine};
@@ -22,7 +21,8 @@ pub const COUNTS: [u32; 3] = [2, 4, 8];
 /// Where a guest has its root.
 const ROOT: &str = "/root";
 const OUTPUT: &str = "/tmp/service";
-const READY: Duration = Duration::from_secs(300);
+/// Four guests start at once, on two processors.
+const READY: Duration = Duration::from_secs(900);
 const POLL: Duration = Duration::from_millis(500);
 /// No guest's size has changed for so long: they have come to rest.
 const QUIET: Duration = Duration::from_secs(6);
@@ -33,7 +33,6 @@ const MAPPED_MIB: u32 = 48;
 const NOTICED: Duration = Duration::from_secs(2);
 /// dom0's disk with the trees.
 const DISK: &str = "vdc";
-const TOUCHED: &str = "none: of the pages that a process has of files, those that are the area's";
 
 /// Figures of the module's, below its folder in sysfs, that tell where memory and time go.
 const MEMBER: [&str; 5] = [
@@ -75,7 +74,7 @@ impl Side {
     }
 }
 
-/// What was seen of guests that came one after the other.
+/// What was seen of guests that came one after the other, up to where something has failed perhaps.
 #[derive(Default)]
 pub struct Seen {
     /// MiB of the host's and dom0's memory that are gone, after each of the counted numbers of guests.
@@ -86,45 +85,77 @@ pub struct Seen {
     pub times: Vec<f64>,
     /// What the first guest with a tree has of it in its page cache.
     pub resident: BTreeMap<Release, HashSet<Place>>,
+    /// Pages that the first guest of the area has mapped, and calls of the hypervisor for them.
+    pub mapped: Option<(u64, u64)>,
+    /// Of the pages of files that a short process has, the share that is the area's.
+    pub first_touch: Option<f64>,
 }
 
 /// Which tree each guest has.
 pub type Releases<'a> = &'a (dyn Fn(u32) -> Release + Sync);
 
-/// Watches as many guests as asked for, each with the tree that `release` says.
+/// Watches as many guests as asked for, each with the tree that `release` says; answers what has failed.
 pub fn watch(
     bed: &Bed,
     side: Side,
     options: &Options,
     release: Releases<'_>,
-    metrics: &mut Vec<Metric>,
-) -> Result<Seen> {
+    seen: &mut Seen,
+) -> Result<()> {
+    let mut names = Vec::new();
+    let came = come(bed, side, options, release, (&mut names, seen));
+    // What some guests tell counts, even if others have failed.
+    came.and(look_into(bed, side, release, (&names, seen)))?;
+    names.iter().try_for_each(|name| bed.destroy(name))
+}
+
+/// Guests come, and are watched. Those that have come are in `names`.
+fn come(
+    bed: &Bed,
+    side: Side,
+    options: &Options,
+    release: Releases<'_>,
+    (names, seen): (&mut Vec<String>, &mut Seen),
+) -> Result<()> {
     let dom0 = Dom0::of(bed);
     dom0.drop_caches("3")?;
     let before = left(&dom0)?;
     if side == Side::Area {
         share(&dom0, options, release)?;
     }
-    let mut seen = Seen::default();
-    let mut names: Vec<String> = Vec::new();
     for group in groups(options.guests) {
         let rested = names.len();
-        names.extend(group.clone().map(|number| side.guest(number)));
         let read = places::sectors(&dom0.machine, DISK)?;
         seen.times.extend(start(bed, side, group.clone(), release)?);
+        names.extend(group.clone().map(|number| side.guest(number)));
         let read = places::sectors(&dom0.machine, DISK)? - read;
         println!("{read} sectors were read");
         let count = names.len() - rested;
         seen.sectors.extend(vec![read / count as u64; count]);
+        if side == Side::Area && rested == 0 {
+            let guest = bed.guest(&names[0])?;
+            let figure = |name| guest.read_number(&format!("{}/member/{name}", places::SYSFS));
+            seen.mapped = Some((figure("mapped")?, figure("map_calls")?));
+        }
         if COUNTS.contains(group.end()) {
-            come_to_rest(bed, &names, rested)?;
+            come_to_rest(bed, names, rested)?;
             let now = left(&dom0)?;
-            tell(bed, side, &names, before, now)?;
+            tell(bed, side, names, before, now)?;
             let taken = mib(before.0 + before.1) - mib(now.0 + now.1);
             seen.taken.push((*group.end(), taken));
         }
     }
-    for (number, name) in (1..).zip(&names) {
+    Ok(())
+}
+
+/// Asks guests what they have.
+fn look_into(
+    bed: &Bed,
+    side: Side,
+    release: Releases<'_>,
+    (names, seen): (&[String], &mut Seen),
+) -> Result<()> {
+    for (number, name) in (1..).zip(names) {
         let (guest, release) = (bed.guest(name)?, release(number));
         if let Entry::Vacant(first) = seen.resident.entry(release) {
             let told = places::shell(&guest, &format!("resident {}", side.tree(release)))?;
@@ -132,12 +163,10 @@ pub fn watch(
         }
     }
     if let (Side::Area, Some(last)) = (side, names.last()) {
-        metrics.push(first_touch(&bed.guest(last)?).context("a short process")?);
+        let share = first_touch(&bed.guest(last)?).context("a short process")?;
+        seen.first_touch = Some(share);
     }
-    for name in &names {
-        bed.destroy(name)?;
-    }
-    Ok(seen)
+    Ok(())
 }
 
 /// Guests that are started at once: the first, the second, then as many as there are already.
@@ -338,14 +367,13 @@ fn tell(
 
 /// What a process that lives for a second has of files that nobody has read before
 /// (`tests/xen/client/touched.c`): the area's pages, by all that are not executed.
-fn first_touch(guest: &Machine<'_>) -> Result<Metric> {
+fn first_touch(guest: &Machine<'_>) -> Result<f64> {
     let line = format!("cp /bin/touched /tmp/; chroot {ROOT} python3 /brief.py");
     let told = places::shell(guest, &line)?;
     println!("a process of a second has {}", told.trim());
     let count = |name| places::number_after(&told, name);
     let (area, cached) = (count("area's:")?, count("cached:")?);
-    let share = area as f64 / (area + cached) as f64;
-    Ok(Metric::alone("first-touch", "share", TOUCHED, vec![share]))
+    Ok(area as f64 / (area + cached) as f64)
 }
 
 #[cfg(test)]
