@@ -347,6 +347,11 @@ impl Area {
         self.inner.lock().store.has(member.number(), page)
     }
 
+    /// Whether a page would have to be read now, if somebody asked for it.
+    pub(super) fn is_bare(&self, page: u32) -> bool {
+        self.inner.lock().store.is_bare(page)
+    }
+
     /// Frees the memory of a page, if nobody reads it. Returns whether it had some.
     pub(super) fn empty(&self, page: u32) -> bool {
         let freed = {

@@ -320,8 +320,12 @@ impl Guest {
             return self.link.send(&Message::Refused { request, reason });
         }
         let mut list = RefList::new();
+        let were_read = tree.read_together(runs);
         for block in runs.blocks() {
             list.push(tree.grant(&self.account, block));
+        }
+        if were_read {
+            tree.forget_read(runs);
         }
         let refs = list.refs().ok_or(Lost)?;
         let granted = refs.iter().flatten().count() as u32;

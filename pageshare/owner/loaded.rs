@@ -17,13 +17,20 @@ use crate::{
             HEAD, //
         },
         store::Violation,
-        wire::Label, //
+        wire::{
+            Label,
+            Runs, //
+        }, //
     },
-    backing::Backing,
+    backing::{
+        Backing,
+        Use, //
+    },
     digest::sha256,
     failure::Failure,
     Frame, //
 };
+use core::ops::Range;
 use kernel::{
     pr_warn_once,
     prelude::*,
@@ -94,6 +101,13 @@ impl Source {
         Ok(())
     }
 
+    /// Tells what is going to become of blocks of the file.
+    fn expect(&self, blocks: Range<u32>, expected: Use) {
+        let byte = |block: u32| u64::from(block) * BLOCK as u64;
+        let bytes = byte(blocks.start)..byte(blocks.end);
+        self.backing.expect(bytes, expected);
+    }
+
     /// Reads a block, which must have the digest.
     fn fill(&self, number: u32, digest: &Digest) -> Result<Frame> {
         let mut block = KVec::from_elem(0, BLOCK, GFP_KERNEL)?;
@@ -136,6 +150,8 @@ impl Loaded {
         source: Source,
         pages: KVVec<u32>,
     ) -> Result<Arc<Self>> {
+        // Members say what they are going to read.
+        source.backing.read_exactly();
         let tree = Self {
             area,
             name,
@@ -181,6 +197,37 @@ impl Loaded {
     /// From now on no more blocks of it are to be had.
     pub(super) fn retire(&self) {
         self.retired.store(true, Relaxed);
+    }
+
+    /// Has those of the blocks that have no memory read from the file together. Returns whether there
+    /// are any: then they are to be [forgotten](Self::forget_read) when all have their memory.
+    ///
+    /// Context: process context, may sleep.
+    pub(super) fn read_together(&self, runs: Runs<'_>) -> bool {
+        let is_bare = |block: &u32| {
+            let page = self.pages.get(*block as usize);
+            page.is_some_and(|&page| self.area.is_bare(page))
+        };
+        let mut any = false;
+        for (first, count) in runs.iter() {
+            let (mut at, end) = (first, first.saturating_add(count));
+            while let Some(start) = (at..end).find(is_bare) {
+                at = (start..end).find(|block| !is_bare(block)).unwrap_or(end);
+                self.source.expect(start..at, Use::Soon);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Nobody needs the blocks in the page cache any more: what was read of them has memory of its own.
+    ///
+    /// Context: process context, may sleep.
+    pub(super) fn forget_read(&self, runs: Runs<'_>) {
+        for (first, count) in runs.iter() {
+            let end = first.saturating_add(count);
+            self.source.expect(first..end, Use::Over);
+        }
     }
 
     /// Lets a member read a block, and returns the grant. [`None`] if it is not to be had.

@@ -12,6 +12,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/exportfs.h>
+#include <linux/fadvise.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/gfp.h>

@@ -4,9 +4,12 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h).
 
+use crate::bindings as xen_bindings;
+use core::ops::Range;
 use kernel::{
     bindings,
     error::to_result,
+    ffi::c_int,
     fs::file::{
         File,
         LocalFile, //
@@ -14,6 +17,15 @@ use kernel::{
     prelude::*,
     sync::aref::ARef, //
 };
+
+/// What is going to become of a part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// All of it is read soon.
+    Soon,
+    /// It was read, and is not read again: nobody needs it in the page cache.
+    Over,
+}
 
 /// A file that stays open.
 pub struct Backing(ARef<File>);
@@ -65,5 +77,36 @@ impl Backing {
             done += read as usize;
         }
         Ok(done)
+    }
+
+    /// Has nothing read ahead: who reads a part of the file from now on reads just what is needed.
+    ///
+    /// Context: process context.
+    pub fn read_exactly(&self) {
+        self.advise(0..0, xen_bindings::POSIX_FADV_RANDOM);
+    }
+
+    /// Tells what is going to become of these bytes.
+    ///
+    /// Context: process context, may sleep.
+    pub fn expect(&self, bytes: Range<u64>, expected: Use) {
+        let advice = match expected {
+            Use::Soon => xen_bindings::POSIX_FADV_WILLNEED,
+            Use::Over => xen_bindings::POSIX_FADV_DONTNEED,
+        };
+        self.advise(bytes, advice);
+    }
+
+    /// Gives an advice about these bytes, about all if there are none.
+    fn advise(&self, bytes: Range<u64>, advice: u32) {
+        let (Ok(at), Ok(len)) = (
+            bytes.start.try_into(),
+            bytes.end.saturating_sub(bytes.start).try_into(),
+        ) else {
+            return;
+        };
+        // What comes of it is only how fast it is.
+        // SAFETY: The file is open.
+        unsafe { bindings::vfs_fadvise(self.0.as_ptr(), at, len, advice as c_int) };
     }
 }

@@ -136,9 +136,10 @@ where
         Some(&self.pages.get(index)?.digest)
     }
 
-    /// Returns how many members have a page.
-    pub fn readers(&self, index: u32) -> u32 {
-        self.pages.get(index).map_or(0, |page| page.grants)
+    /// Whether a page has no memory, and nobody reads its content just now.
+    pub fn is_bare(&self, index: u32) -> bool {
+        let page = self.pages.get(index);
+        page.is_some_and(|page| page.state == State::Described)
     }
 
     /// Ends a page that nobody refers to or reads. Returns whether there was one.
