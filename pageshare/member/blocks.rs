@@ -12,9 +12,9 @@ use crate::{
         cache::Key,
         format::{
             Digest,
+            Layout,
             Seal,
             Superblock,
-            BLOCK,
             DIGEST,
             HEAD,
             LEVELS_MAX, //
@@ -31,6 +31,7 @@ use crate::{
         Shown, //
     }, //
 };
+use core::ops::Range;
 use kernel::{
     prelude::*,
     sync::{
@@ -39,11 +40,41 @@ use kernel::{
     }, //
 };
 
-/// As many blocks are asked for with one that nothing is known about.
+/// As many blocks are fetched together at least, where there are as many: they are counted off by
+/// that. The kernel reads as much around a page of a file.
+const AROUND: u32 = 32;
+
+/// As many behind a block of a file are fetched with it, if nothing is known about who reads it.
 const AHEAD: u32 = 15;
 
 /// The longest way from a block up to one whose digest is known: levels, and itself.
 const WAY_MAX: usize = LEVELS_MAX + 1;
+
+/// What is fetched with a block that has to be, of those whose digests are in the same block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum With {
+    /// Up to so many of those behind it.
+    Behind(u32),
+    /// Those around it, and up to so many of those behind it.
+    Around(u32),
+}
+
+impl With {
+    /// Returns the blocks that are fetched together.
+    fn span(self, layout: &Layout, block: u32) -> Range<u32> {
+        let Some(siblings) = layout.siblings(block) else {
+            return block..block.saturating_add(1);
+        };
+        let last = siblings.first.saturating_add(siblings.blocks);
+        let (around, ahead) = match self {
+            With::Behind(ahead) => (siblings.around(block, 1), ahead),
+            With::Around(ahead) => (siblings.around(block, AROUND), ahead),
+        };
+        let end = around.first.saturating_add(around.blocks);
+        let ahead = block.saturating_add(ahead).saturating_add(1);
+        around.first..end.max(ahead.min(last))
+    }
+}
 
 /// The blocks of a tree that is mounted.
 pub(super) struct Blocks {
@@ -86,46 +117,43 @@ impl Blocks {
             return Ok(superblock);
         }
         let mut head = [0; HEAD];
-        self.hold(0, 0)?.view()?.read(0, &mut head)?;
+        self.hold(0, With::Behind(0))?.view()?.read(0, &mut head)?;
         let superblock = Superblock::decode(&head).map_err(|_| Failure::Unclean)?;
         // Who else has read it has read the same.
         self.superblock.populate(superblock);
         self.superblock.as_ref().ok_or(EIO)
     }
 
-    /// Returns a block to be used, and has up to `ahead` of those behind it fetched with it if it
-    /// has to be.
+    /// Returns a block to be used, fetched with others if it has to be.
     ///
     /// Context: process context, sleeps until the owner has answered.
     ///
     /// # Errors
     ///
     /// As for [`Owner::obtain`]; `EUCLEAN` if there is no such block.
-    pub(super) fn hold(&self, block: u32, ahead: u32) -> Result<Held<'_>> {
+    pub(super) fn hold(&self, block: u32, with: With) -> Result<Held<'_>> {
         if let Some(held) = self.owner.find(self.key(block))? {
             return Ok(held);
         }
         if block == 0 {
-            let proof = Proof::Known(self.digest);
-            return self.owner.obtain(self.key(0), &proof, 0);
+            let proof = Proof::Known(0, self.digest);
+            return self.owner.obtain(self.key(0), &proof, 0..1);
         }
         let superblock = self.superblock()?;
+        let layout = superblock.layout();
         // From the block up to one whose digest is known, or that is here.
-        let mut way = [(0, 0); WAY_MAX];
+        let mut way = [0; WAY_MAX];
         let mut len = 0;
         let mut at = block;
         let mut held = loop {
-            match superblock.layout().seal(at).ok_or(Failure::Unclean)? {
+            match layout.seal(at).ok_or(Failure::Unclean)? {
                 Seal::Tree => return Err(Failure::Unclean.into()),
                 Seal::Superblock => {
-                    let proof = Proof::Known(*superblock.digest());
-                    break self.owner.obtain(self.key(at), &proof, 0)?;
+                    let proof = Proof::Known(at, *superblock.digest());
+                    break self.owner.obtain(self.key(at), &proof, at..at + 1)?;
                 }
-                Seal::At {
-                    block: above,
-                    offset,
-                } => {
-                    *way.get_mut(len).ok_or(Failure::Unclean)? = (at, offset);
+                Seal::At { block: above, .. } => {
+                    *way.get_mut(len).ok_or(Failure::Unclean)? = at;
                     len += 1;
                     if let Some(held) = self.owner.find(self.key(above))? {
                         break held;
@@ -135,12 +163,12 @@ impl Blocks {
             }
         };
         // And down again.
-        for &(at, offset) in way.iter().take(len).rev() {
-            let ahead = if at == block { ahead } else { 0 };
-            // Those whose digests are in the same block.
-            let more = ((BLOCK - offset) / DIGEST - 1) as u32;
-            let proof = Proof::At(&held, offset);
-            let next = self.owner.obtain(self.key(at), &proof, ahead.min(more))?;
+        for &at in way.iter().take(len).rev() {
+            let with = if at == block { with } else { With::Around(0) };
+            let siblings = layout.siblings(at).ok_or(Failure::Unclean)?;
+            let proof = Proof::In(&held, siblings.first);
+            let span = with.span(layout, at);
+            let next = self.owner.obtain(self.key(at), &proof, span)?;
             held = next;
         }
         Ok(held)
@@ -152,7 +180,7 @@ impl Blocks {
     pub(super) fn hold_content(&self, block: u32, left: u32) -> Result<Held<'_>> {
         match self.glance(block) {
             Some(held) => Ok(held),
-            None => self.hold(block, self.ahead(block, left)?),
+            None => self.hold(block, self.with(block, left)?),
         }
     }
 
@@ -200,7 +228,9 @@ impl Blocks {
             .ok_or(Failure::Unclean)?
         {
             Seal::At { block, offset } => {
-                self.hold(block, 0)?.view()?.read(offset, &mut digest)?;
+                self.hold(block, With::Around(0))?
+                    .view()?
+                    .read(offset, &mut digest)?;
             }
             Seal::Tree | Seal::Superblock => return Err(Failure::Unclean.into()),
         }
@@ -211,12 +241,12 @@ impl Blocks {
         }
     }
 
-    /// How many blocks behind a block of content are worth to be fetched with it, of the `left`
-    /// that follow it in its file: many if the file is being read from one end to the other.
-    pub(super) fn ahead(&self, block: u32, left: u32) -> Result<u32> {
+    /// What is worth to be fetched with a block of content that `left` others follow in its file:
+    /// many of these if the file is being read from one end to the other.
+    pub(super) fn with(&self, block: u32, left: u32) -> Result<With> {
         let before = self.owner.find(self.key(block.saturating_sub(1)))?;
         let most = if before.is_some() { BATCH - 1 } else { AHEAD };
-        Ok(left.min(most))
+        Ok(With::Around(left.min(most)))
     }
 }
 
@@ -230,6 +260,6 @@ impl tree::Blocks for Blocks {
     type Error = Error;
 
     fn read(&self, block: u32, offset: usize, to: &mut [u8]) -> Result<()> {
-        self.hold(block, 0)?.view()?.read(offset, to)
+        self.hold(block, With::Around(0))?.view()?.read(offset, to)
     }
 }

@@ -43,30 +43,33 @@ use crate::{
         Shown, //
     }, //
 };
-use core::sync::atomic::Ordering::Relaxed;
+use core::{
+    ops::Range,
+    sync::atomic::Ordering::Relaxed, //
+};
 use kernel::{
     pr_warn_once,
     prelude::*, //
 };
 
-/// What the digest of a block is to be.
+/// What the digests of blocks are to be.
 pub(super) enum Proof<'a> {
-    /// This one.
-    Known(Digest),
-    /// The one at this place, so many bytes behind the start of a block of digests.
-    At(&'a Held<'a>, usize),
+    /// That of this block, and of no other.
+    Known(u32, Digest),
+    /// Those in a block of digests, whose first one is of this block.
+    In(&'a Held<'a>, u32),
 }
 
 impl Proof<'_> {
-    /// Returns the digest of the block so many blocks behind the first.
-    fn digest(&self, ahead: u32) -> Result<Digest> {
+    /// Returns the digest of a block.
+    fn digest(&self, block: u32) -> Result<Digest> {
         match self {
-            Proof::Known(digest) if ahead == 0 => Ok(*digest),
-            Proof::Known(_) => Err(EINVAL),
-            Proof::At(held, offset) => {
+            Proof::Known(number, digest) if *number == block => Ok(*digest),
+            Proof::Known(..) => Err(EINVAL),
+            Proof::In(held, first) => {
+                let index = block.checked_sub(*first).ok_or(EINVAL)?;
                 let mut digest = [0; DIGEST];
-                let offset = offset + ahead as usize * DIGEST;
-                held.view()?.read(offset, &mut digest)?;
+                held.view()?.read(index as usize * DIGEST, &mut digest)?;
                 Ok(digest)
             }
         }
@@ -226,8 +229,8 @@ impl Owner {
         self.hints.set(key, slot);
     }
 
-    /// Returns a block, which is asked for if it is not here, and with it up to `ahead` of those
-    /// behind it.
+    /// Returns a block, which is asked for if it is not here, and with it what is not here of the
+    /// blocks `span`, which it is one of; all of them, or as many as there is room for.
     ///
     /// Context: process context, sleeps until the owner has answered.
     ///
@@ -235,7 +238,7 @@ impl Owner {
     ///
     /// `EIO` if the owner does not grant it, or it is not what it should be, `ESTALE` if the tree is
     /// retired, `ENOMEM`; and those of [`Owner::remote`].
-    pub(super) fn obtain(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Held<'_>> {
+    pub(super) fn obtain(&self, key: Key, proof: &Proof<'_>, span: Range<u32>) -> Result<Held<'_>> {
         let _scope = NoIo::begin();
         let mut has_made_room = false;
         let mut tries = 0;
@@ -252,7 +255,7 @@ impl Owner {
                 }
                 Found::Absent => drop(state),
             }
-            match self.fetch(key, proof, ahead)? {
+            match self.fetch(key, proof, &span)? {
                 Outcome::NotNow => (),
                 // Perhaps the owner has no room, and we have what others could have.
                 Outcome::Failed if !has_made_room && self.evict(ROOM, Pressure::Need)? > 0 => {
@@ -265,12 +268,16 @@ impl Owner {
         }
     }
 
-    /// Asks for a block and those behind it.
-    fn fetch(&self, key: Key, proof: &Proof<'_>, ahead: u32) -> Result<Outcome> {
+    /// Asks for a block and those around it.
+    fn fetch(&self, key: Key, proof: &Proof<'_>, span: &Range<u32>) -> Result<Outcome> {
         let mut batch = Batch::new()?;
-        self.hints.allocate(key, ahead + 1);
+        let first = Key {
+            block: span.start,
+            ..key
+        };
+        self.hints.allocate(first, span.len() as u32);
         let remote = self.remote(key.tree)?;
-        let Some(ticket) = self.request(key, remote, ahead, &mut batch)? else {
+        let Some(ticket) = self.request(key, remote, span, &mut batch)? else {
             return Ok(Outcome::NotNow);
         };
         if let Some(runs) = ticket.blocks.runs() {
@@ -300,10 +307,11 @@ impl Owner {
         &self,
         key: Key,
         remote: u32,
-        ahead: u32,
+        span: &Range<u32>,
         batch: &mut Batch,
     ) -> Result<Option<Ticket>> {
-        self.make_slots(ahead + 1);
+        let count = span.len() as u32;
+        self.make_slots(count);
         let mut state = self.state.lock();
         let number = loop {
             match state.cache.request(key.tree) {
@@ -318,13 +326,17 @@ impl Owner {
             return Ok(None);
         }
         let serial = state.begin(number)?;
-        let last = key.block.saturating_add(ahead);
-        let mut added = (key.block..=last).map(|block| state.cache.add(number, block));
+        // With little room the block itself comes first.
+        let first = match state.cache.room() < count {
+            true => key.block,
+            false => span.start,
+        };
+        let mut added = (first..span.end).map(|block| state.cache.add(number, block));
         let full = added.any(|added| added == Added::NoSlot);
         if full {
             let close = |slot| put(&mut batch.closing, slot);
             // Not all at once where there are few: some were asked for just now.
-            let most = (self.window.slots() / 8).clamp(ahead + 1, BATCH);
+            let most = (self.window.slots() / 8).clamp(count, BATCH);
             let used = |slot| self.window.was_used(slot);
             state.cache.evict(most, Pressure::Need, used, close);
         }
@@ -369,8 +381,8 @@ impl Owner {
     }
 
     /// Waits for the owner's grants, and learns which of them are to be mapped where. Returns whether
-    /// it has granted the first block, if that was asked for.
-    fn granted(&self, first: Key, ticket: &Ticket, batch: &mut Batch) -> Result<bool> {
+    /// it has granted the block that is needed, if that was asked for.
+    fn granted(&self, needed: Key, ticket: &Ticket, batch: &mut Batch) -> Result<bool> {
         let mut state = self.state.lock();
         let list = loop {
             let asked = state.answers.get(ticket.number as usize).ok_or(EINVAL)?;
@@ -403,21 +415,21 @@ impl Owner {
         let blocks = blocks.into_iter().flat_map(|runs| runs.blocks());
         let refs = list.refs().into_iter().flat_map(|refs| refs.iter());
         let refused =
-            |(block, reference): (u32, Option<u32>)| block == first.block && reference.is_none();
+            |(block, reference): (u32, Option<u32>)| block == needed.block && reference.is_none();
         let is_refused = blocks.zip(refs).any(refused);
         Ok(!is_refused)
     }
 
     /// Maps what was granted and checks it. What is not what it should be is given back; returns
-    /// false if the first block is among that.
-    fn take(&self, first: Key, ticket: &Ticket, batch: &mut Batch, proof: &Proof<'_>) -> bool {
+    /// false if the block that is needed is among that.
+    fn take(&self, needed: Key, ticket: &Ticket, batch: &mut Batch, proof: &Proof<'_>) -> bool {
         let Batch {
             wanted,
             mapped,
             closing,
             back,
         } = batch;
-        let mut has_first = true;
+        let mut has_needed = true;
         self.window.map(wanted, |slot, result| match result {
             Ok(()) => put(mapped, slot),
             Err(error) => {
@@ -426,19 +438,19 @@ impl Owner {
                     self.domain
                 );
                 let mut state = self.state.lock();
-                has_first &= state.cache.key(slot) != Some(first);
+                has_needed &= state.cache.key(slot) != Some(needed);
                 state.cache.mapped(ticket.number, slot, false, back);
             }
         });
         for &slot in mapped.iter() {
-            let sound = self.check(first, slot, proof).is_ok();
+            let sound = self.check(slot, proof).is_ok();
             if !sound {
                 pr_warn_once!("domain {} has spoiled its content\n", self.domain);
                 self.window.unmap(&[slot], |_, _| {});
             }
             let mut state = self.state.lock();
             let key = state.cache.key(slot);
-            has_first &= sound || key != Some(first);
+            has_needed &= sound || key != Some(needed);
             if state.cache.mapped(ticket.number, slot, sound, back) {
                 put(closing, slot);
             } else if let Some(key) = key.filter(|_| sound) {
@@ -446,17 +458,16 @@ impl Owner {
             }
         }
         self.changed.notify_all();
-        self.give_back(first.tree, back);
+        self.give_back(needed.tree, back);
         self.unmap(closing);
-        has_first
+        has_needed
     }
 
     /// Checks that what is mapped in a slot is its block.
-    fn check(&self, first: Key, slot: u32, proof: &Proof<'_>) -> Result {
+    fn check(&self, slot: u32, proof: &Proof<'_>) -> Result {
         let key = self.state.lock().cache.key(slot).ok_or(EIO)?;
-        let ahead = key.block.checked_sub(first.block).ok_or(EIO)?;
         let view = self.window.view(slot).ok_or(EIO)?;
-        if view.digest() == proof.digest(ahead)? {
+        if view.digest() == proof.digest(key.block)? {
             Ok(())
         } else {
             Err(Failure::Spoiled.into())

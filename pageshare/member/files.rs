@@ -279,7 +279,7 @@ impl FileSystem for Files {
     fn read(&self, file: &Node, at: u64, to: &mut IovIterDest<'_>) -> Result {
         let blocks = self.blocks();
         tree::copy(&self.tree, &file.file, at, to, |block, left, _| {
-            blocks.ahead(block, left)
+            blocks.with(block, left)
         })
     }
 

@@ -3,7 +3,10 @@
 //! A file of a tree, as what is on a disk.
 
 use super::{
-    blocks::Blocks,
+    blocks::{
+        Blocks,
+        With, //
+    },
     gate::Gate,
     tree::{
         self,
@@ -94,7 +97,7 @@ impl Image {
     fn copy(&self, at: u64, to: &mut IovIterDest<'_>) -> Result {
         tree::copy(&self.tree, &self.file, at, to, |_, left, wanted| {
             let more = wanted.div_ceil(BLOCK) as u32 - 1;
-            Ok(left.min(more).min(BATCH - 1))
+            Ok(With::Behind(left.min(more).min(BATCH - 1)))
         })?;
         // Less than a sector, if the file was read up to its end.
         to.copy_to_iter(ZEROES.get(..to.len()).unwrap_or_default());

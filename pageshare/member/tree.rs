@@ -3,7 +3,10 @@
 //! Trees that are attached, and the content of their files.
 
 use super::{
-    blocks::Blocks,
+    blocks::{
+        Blocks,
+        With, //
+    },
     Owner, //
 };
 use crate::{
@@ -144,8 +147,8 @@ pub(super) fn stretches(
 }
 
 /// Copies the content of a file from `at` on to `to`, until that is full or cannot be written any
-/// further, or the file ends. `ahead` says how many blocks are to be fetched with a block that has so
-/// many behind it, when it has to be.
+/// further, or the file ends. `with` says what is to be fetched with a block that has so many behind
+/// it in the file, of so many bytes that are wanted, when it has to be.
 ///
 /// Context: process context, sleeps until the owner has answered.
 ///
@@ -157,7 +160,7 @@ pub(super) fn copy(
     file: &File,
     at: u64,
     to: &mut IovIterDest<'_>,
-    ahead: impl Fn(u32, u32, usize) -> Result<u32>,
+    with: impl Fn(u32, u32, usize) -> Result<With>,
 ) -> Result {
     let len = to.len() as u64;
     stretches(tree, file, (at, len), |stretch| {
@@ -168,8 +171,8 @@ pub(super) fn copy(
                 let held = match tree.blocks().glance_run(block, wanted) {
                     Some(held) => held,
                     None => {
-                        let ahead = ahead(block, left, offset + to.len())?;
-                        tree.blocks().hold(block, ahead)?
+                        let with = with(block, left, offset + to.len())?;
+                        tree.blocks().hold(block, with)?
                     }
                 };
                 held.view()?.copy_out(offset, len, to)

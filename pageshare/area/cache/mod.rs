@@ -124,6 +124,12 @@ where
         self.table.count()
     }
 
+    /// Returns how many more blocks there may be now.
+    pub fn room(&self) -> u32 {
+        let most = self.table.count().min(self.limit);
+        most.saturating_sub(self.table.used())
+    }
+
     /// Has a block in each of `slots`, more than there were, from now on. Returns where they were.
     pub fn grow(&mut self, slots: S) -> S {
         self.table.grow(slots)

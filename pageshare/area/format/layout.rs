@@ -61,6 +61,23 @@ impl Region {
         }
     }
 
+    /// Returns those of them that are together with a block when they are counted off by `count`, the
+    /// last ones fewer. Only the block, if it is not one of them.
+    pub fn around(&self, block: u32, count: u32) -> Self {
+        let index = self.index(block);
+        let start = index.and_then(|index| index.checked_sub(index.checked_rem(count)?));
+        match start {
+            Some(start) => Self {
+                first: self.first.saturating_add(start),
+                blocks: count.min(self.blocks - start),
+            },
+            None => Self {
+                first: block,
+                blocks: 1,
+            },
+        }
+    }
+
     /// Returns the index that a block has among them.
     pub const fn index(&self, block: u32) -> Option<u32> {
         match block.checked_sub(self.first) {
@@ -249,18 +266,35 @@ impl Layout {
         if block == 0 {
             return Some(Seal::Tree);
         }
+        let (above, covered) = self.covering(block)?;
+        let index = covered.index(block)?;
+        Some(above.map_or(Seal::Superblock, |above| seal_in(above, index)))
+    }
+
+    /// Returns the blocks whose digests are in the same block as that of a block. [`None`] if its
+    /// digest is in none.
+    pub fn siblings(&self, block: u32) -> Option<Region> {
+        let (above, covered) = self.covering(block)?;
+        above.map(|_| covered.around(block, PER_BLOCK))
+    }
+
+    /// Returns the level that has the digest of a block, if one has, and all blocks whose digests it
+    /// has. [`None`] for block 0, and if there is no such block.
+    fn covering(&self, block: u32) -> Option<(Option<Region>, Region)> {
         let mut above = None;
         for level in self.digests() {
-            if let Some(index) = level.index(block) {
-                return Some(above.map_or(Seal::Superblock, |above| seal_in(above, index)));
+            if level.index(block).is_some() {
+                return Some((above, *level));
             }
             above = Some(*level);
         }
-        if block >= self.blocks {
-            return None;
-        }
-        let index = block.checked_sub(self.inodes.first)?;
-        above.map(|above| seal_in(above, index))
+        let first = self.inodes.first;
+        let rest = Region {
+            first,
+            blocks: self.blocks.checked_sub(first)?,
+        };
+        rest.index(block)?;
+        Some((above, rest))
     }
 
     /// Returns the block that has a record of `size` bytes, the one with that index in a region

@@ -70,7 +70,7 @@ fn with_more_slots_all_stays_where_it_is() {
     assert!(cache.send(request).is_none());
     assert_eq!(cache.grow(vec![Slot::default(); 60]).len(), 60);
     assert_eq!(cache.grow(vec![Slot::default(); 80]).len(), 60);
-    assert_eq!((cache.slots(), cache.used()), (80, 60));
+    assert_eq!((cache.slots(), cache.used(), cache.room()), (80, 60, 20));
     for (block, &slot) in (10..70).zip(&slots) {
         assert_eq!(cache.find(key(block)), Found::Ready(slot));
         assert!(!cache.unpin(slot));
@@ -183,13 +183,13 @@ fn what_was_used_lately_goes_last() {
 fn there_are_no_more_blocks_than_slots() {
     let mut cache = cache(4, 2);
     fetch(&mut cache, 0..3);
-    assert_eq!(cache.set_limit(3), 0);
+    assert_eq!((cache.set_limit(3), cache.room()), (0, 0));
     let request = cache.request(TREE).unwrap();
     assert_eq!(cache.add(request, 3), Added::NoSlot);
-    assert_eq!(cache.set_limit(9), 0);
+    assert_eq!((cache.set_limit(9), cache.room()), (0, 1));
     assert_eq!(cache.add(request, 3), Added::Yes);
     assert_eq!(cache.add(request, 4), Added::NoSlot);
-    assert_eq!(cache.set_limit(1), 3);
+    assert_eq!((cache.set_limit(1), cache.room()), (3, 0));
     let slot = evict(&mut cache, 1, Pressure::Need)[0];
     assert_eq!(cache.add(request, 4), Added::NoSlot);
     cache.closed(slot);

@@ -73,6 +73,37 @@ proptest! {
     }
 
     #[test]
+    fn siblings_have_their_digests_in_one_block(counts in counts(3000), size in 1..200u32) {
+        let layout = Layout::new(counts).unwrap();
+        let mut at = 2;
+        prop_assert_eq!((layout.siblings(0), layout.siblings(1)), (None, None));
+        while at < layout.blocks() {
+            let siblings = layout.siblings(at).unwrap();
+            prop_assert_eq!(siblings.first, at);
+            at += siblings.blocks;
+            let mut next = siblings.first;
+            for (index, block) in (siblings.first..at).enumerate() {
+                prop_assert_eq!(layout.siblings(block), Some(siblings));
+                let Some(Seal::At { block: of, offset }) = layout.seal(block) else {
+                    panic!("the digest of {block} is in no block");
+                };
+                prop_assert_eq!(offset, index * DIGEST);
+                prop_assert_eq!(layout.seal(siblings.first), Some(Seal::At { block: of, offset: 0 }));
+                // Counted off, without one left out or in two.
+                if block == next {
+                    next = (next + size).min(at);
+                }
+                let around = siblings.around(block, size);
+                prop_assert_eq!(around.first + around.blocks, next);
+                prop_assert_eq!((around.first - siblings.first) % size, 0);
+                prop_assert!(around.blocks <= size && around.index(block).is_some());
+            }
+        }
+        prop_assert_eq!(at, layout.blocks());
+        prop_assert_eq!(layout.siblings(at), None);
+    }
+
+    #[test]
     fn any_counts_are_a_layout_or_none(counts in counts(u32::MAX)) {
         let sum: u64 = [
             counts.inodes.div_ceil(64),
@@ -151,4 +182,20 @@ fn the_largest_tree_has_five_levels() {
     assert_eq!(largest.digests().len(), 5);
     assert_eq!(layout(127).unwrap().digests().len(), 1);
     assert_eq!(layout(128).unwrap().digests().len(), 2);
+}
+
+#[test]
+fn around_a_block_that_is_elsewhere_is_nothing_more() {
+    let region = Region {
+        first: 10,
+        blocks: 5,
+    };
+    let alone = |block| Region {
+        first: block,
+        blocks: 1,
+    };
+    for block in [9, 15, u32::MAX] {
+        assert_eq!(region.around(block, 4), alone(block));
+    }
+    assert_eq!(region.around(13, 0), alone(13));
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Files are the same where they are read as where they were made.
 
+use super::returns::figure;
 use super::{End, Ends, MADE, MOUNT};
 use anyhow::{Result, ensure};
 
 /// Fewer than the mapped file has.
 const FEW_PAGES: &str = "pages=24";
+
+/// What a call of the hypervisor maps at least, in the mean: most files here have one block.
+const TOGETHER: u64 = 16;
 
 /// Makes a directory with files of all kinds.
 pub fn make(end: &End<'_>) -> Result<()> {
@@ -51,11 +55,22 @@ pub fn files(ends: &Ends<'_>) -> Result<()> {
     ends.share("area", "tree", MADE)?;
     ends.mount("area/tree")?;
     let (facts, sums) = seen(&ends.owner, MADE)?;
+    let counted = || -> Result<[u64; 2]> {
+        let figure = |name| figure(&ends.member, &format!("member/{name}"));
+        Ok([figure("asked")?, figure("map_calls")?])
+    };
+    let before = counted()?;
     for round in ["first", "second"] {
         let (member_facts, member_sums) = seen(&ends.member, MOUNT)?;
         same(round, &facts, &member_facts)?;
         same(round, &sums, &member_sums)?;
     }
+    let [asked, calls] = counted()?;
+    let (asked, calls) = (asked - before[0], calls - before[1]);
+    ensure!(
+        asked >= TOGETHER * calls,
+        "{asked} blocks took {calls} calls"
+    );
     let options = ends.member.shell(&format!("grep {MOUNT} /proc/mounts"))?;
     ensure!(
         options.contains("area/tree") && options.contains("owner="),
