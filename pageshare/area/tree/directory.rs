@@ -13,7 +13,6 @@ use super::{
         },
         names, //
     },
-    search,
     Blocks,
     Fault,
     Name,
@@ -35,17 +34,8 @@ impl<B: Blocks> Tree<B> {
         if directory.kind() != Some(Kind::Directory) {
             return Ok(None);
         }
-        let mut found = Name::new();
-        let mut hit = None;
-        search(directory.first, directory.count, |index| {
-            let entry = self.entry(index)?;
-            self.name(entry.name, &mut found, names::is_file)?;
-            let order = found.bytes().cmp(name);
-            if order.is_eq() {
-                hit = Some((index, entry));
-            }
-            Ok::<_, Fault<B::Error>>(order)
-        })?;
+        let entries = (directory.first, directory.count);
+        let hit = self.named(entries, name, |index, name| self.named_entry(index, name))?;
         let Some((index, entry)) = hit else {
             return Ok(None);
         };
@@ -70,10 +60,16 @@ impl<B: Blocks> Tree<B> {
         let Some(at) = u32::try_from(at).ok().filter(|_| within) else {
             return Ok(None);
         };
-        let entry = self.entry(directory.first.saturating_add(at))?;
+        self.named_entry(directory.first.saturating_add(at), name)
+            .map(Some)
+    }
+
+    /// Returns an entry, and its name.
+    fn named_entry(&self, index: u32, name: &mut Name) -> Result<Entry, Fault<B::Error>> {
+        let entry = self.entry(index)?;
 
         self.name(entry.name, name, names::is_file)?;
-        Ok(Some(entry))
+        Ok(entry)
     }
 
     /// Returns the number and the inode of the directory that an inode is in; of one of them, if it

@@ -215,6 +215,30 @@ impl<B: Blocks> Tree<B> {
     }
 }
 
+impl<B: Blocks> Tree<B> {
+    /// Looks for a name among the names of `count` records from `first` on, which are in their order.
+    /// `read` returns the record with an index, and reads its name. Returns the index and the record.
+    fn named<T>(
+        &self,
+        (first, count): (u32, u32),
+        name: &[u8],
+        read: impl Fn(u32, &mut Name) -> Result<T, Fault<B::Error>>,
+    ) -> Result<Option<(u32, T)>, Fault<B::Error>> {
+        let mut found = Name::new();
+        let mut hit = None;
+
+        search(first, count, |index| {
+            let record = read(index, &mut found)?;
+            let order = found.bytes().cmp(name);
+            if order.is_eq() {
+                hit = Some((index, record));
+            }
+            Ok::<_, Fault<B::Error>>(order)
+        })?;
+        Ok(hit)
+    }
+}
+
 /// Shows `compare` some of `count` things from `first` on, which are in order, until it finds one
 /// equal.
 fn search<E>(

@@ -11,7 +11,6 @@ use super::{
         },
         names, //
     },
-    search,
     Blocks,
     Fault,
     Name,
@@ -21,19 +20,11 @@ use super::{
 impl<B: Blocks> Tree<B> {
     /// Looks for an extended attribute. Returns where its value is, for [`Tree::text`].
     pub fn find_xattr(&self, inode: &Inode, name: &[u8]) -> Result<Option<Text>, Fault<B::Error>> {
-        let mut found = Name::new();
-        let mut value = None;
-
-        search(inode.first_xattr, inode.xattrs.into(), |index| {
-            let xattr = self.attribute(index)?;
-            self.name(xattr.name, &mut found, names::is_xattr)?;
-            let order = found.bytes().cmp(name);
-            if order.is_eq() {
-                value = Some(xattr.value);
-            }
-            Ok::<_, Fault<B::Error>>(order)
+        let attributes = (inode.first_xattr, inode.xattrs.into());
+        let hit = self.named(attributes, name, |index, name| {
+            self.named_attribute(index, name)
         })?;
-        Ok(value)
+        Ok(hit.map(|(_, xattr)| xattr.value))
     }
 
     /// Returns an inode's extended attribute, and its name: the first one for 0, and so on.
@@ -47,9 +38,15 @@ impl<B: Blocks> Tree<B> {
         if at >= inode.xattrs {
             return Ok(None);
         }
-        let xattr = self.attribute(inode.first_xattr.saturating_add(at.into()))?;
+        self.named_attribute(inode.first_xattr.saturating_add(at.into()), name)
+            .map(Some)
+    }
+
+    /// Returns an attribute, and its name.
+    fn named_attribute(&self, index: u32, name: &mut Name) -> Result<Xattr, Fault<B::Error>> {
+        let xattr = self.attribute(index)?;
 
         self.name(xattr.name, name, names::is_xattr)?;
-        Ok(Some(xattr))
+        Ok(xattr)
     }
 }
