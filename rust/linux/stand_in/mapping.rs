@@ -13,9 +13,19 @@ use super::{
 };
 use crate::{
     bindings as xen_bindings,
-    linux::module, //
+    linux::module,
+    vfs::{
+        Around,
+        AtHand,
+        Locked,
+        Pinned,
+        PAGES, //
+    }, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
 use kernel::{
     bindings,
     error::{
@@ -33,8 +43,6 @@ use kernel::{
     sync::Arc, //
 };
 
-/// So many pages are looked at when one is missing, those in the same place of a multiple of it.
-const AROUND: usize = 16;
 
 /// Functions of the file and of its mappings.
 struct Table<F, K>(PhantomData<(F, K)>);
@@ -138,73 +146,61 @@ impl<F: Frames, K: Keeper<F>> StandIn<F, K> {
         self.fault.populate(own);
         Ok(())
     }
+}
 
-    /// Maps frames around one that was missing.
+/// Frames of pages from one on, 0 where there is none.
+///
+/// # Invariants
+///
+/// Programs may have them as long as the object is there, and then until they are taken away.
+struct Numbers {
+    first: u64,
+    numbers: [usize; PAGES],
+}
+
+impl Numbers {
+    /// Returns the frames of pages.
     ///
     /// # Safety
     ///
-    /// `vma` must be a mapping of the file in which a fault is being handled, and the lock held.
-    unsafe fn insert_around(
-        &self,
-        vma: *mut bindings::vm_area_struct,
-        (page, address): (usize, usize),
-    ) {
-        // SAFETY: By the requirements.
-        let (start, len) = unsafe { ((*vma).vm_pgoff, xen_bindings::xenoxide_mapping_pages(vma)) };
-        let first = (page - page % AROUND).max(start);
-        let end = self
-            .pages
-            .min(start.saturating_add(len))
-            .min(first + AROUND);
-        let mut around = Numbers {
-            vma,
-            first: address.wrapping_sub((page - first).wrapping_mul(PAGE_SIZE)),
-            numbers: [0; AROUND],
-        };
-        for (number, other) in around.numbers.iter_mut().zip(first..end) {
-            *number = self.frames.number(other).unwrap_or(0);
+    /// The lock of the file must be held as long as the object is there.
+    unsafe fn new(frames: &impl Frames, indexes: Range<u64>) -> Self {
+        let mut numbers = [0; PAGES];
+        for (number, page) in numbers.iter_mut().zip(indexes.clone()) {
+            *number = frames.number(page as usize).unwrap_or(0);
         }
-        // SAFETY: By the requirements so many pages from the first one's address on are in the mapping, and
-        // the function is called with what it is for. With no memory for page tables pages are mapped when
-        // they are missing.
-        unsafe {
-            bindings::apply_to_page_range(
-                (*vma).vm_mm,
-                around.first,
-                end.saturating_sub(first) * PAGE_SIZE,
-                Some(insert),
-                (&raw mut around).cast(),
-            )
-        };
+        // INVARIANT: By the requirements nobody takes frames away.
+        Self {
+            first: indexes.start,
+            numbers,
+        }
     }
 }
 
-/// What [`insert`] is called with: the frames of the pages from an address on, 0 where there is none.
-struct Numbers {
-    vma: *mut bindings::vm_area_struct,
-    first: usize,
-    numbers: [usize; AROUND],
+/// A frame.
+///
+/// # Invariants
+///
+/// It is one of [`Numbers`] that are there.
+struct Frame(usize);
+
+// SAFETY: By the type invariants programs may read it. `StandIn::take_away` looks for mappings.
+unsafe impl Pinned for Frame {
+    fn pfn(&self) -> usize {
+        self.0
+    }
 }
 
-/// Maps a page that has a frame.
-///
-/// # Safety
-///
-/// `data` is a [`Numbers`] of frames that may be mapped now, and `entry` that of one of its pages in a page
-/// table which is locked.
-unsafe extern "C" fn insert(
-    entry: *mut bindings::pte_t,
-    address: c_ulong,
-    data: *mut c_void,
-) -> c_int {
-    // SAFETY: By the requirements.
-    let around = unsafe { &*data.cast::<Numbers>() };
-    let at = address.wrapping_sub(around.first) / PAGE_SIZE;
-    if let Some(&number) = around.numbers.get(at).filter(|&&number| number != 0) {
-        // SAFETY: By the requirements.
-        unsafe { xen_bindings::xenoxide_mapping_insert(around.vma, address, entry, number, 1) };
+impl AtHand for Numbers {
+    type Frames<'a> = Frame;
+
+    fn each<'a>(&'a self, _locked: &'a Locked, mut each: impl FnMut(u64, Self::Frames<'a>)) {
+        let known = (self.first..).zip(&self.numbers);
+        for (index, &number) in known.filter(|(_, &number)| number != 0) {
+            // INVARIANT: It is one of them.
+            each(index, Frame(number));
+        }
     }
-    0
 }
 
 /// Maps a page that is missing.
@@ -224,15 +220,15 @@ unsafe extern "C" fn fault<F: Frames, K: Keeper<F>>(
     {
         // Who takes a frame away holds the lock, and looks for mappings.
         let _file = this.file.lock();
-        if let Some(number) = this.frames.number(page) {
-            // SAFETY: The mapping is one for frames, made by `map`. By the type invariants the frame
-            // may be mapped, under the lock.
-            let result = unsafe { bindings::vmf_insert_mixed(vma, address, number) };
-            if result == bindings::vm_fault_reason_VM_FAULT_NOPAGE {
-                // SAFETY: As above.
-                unsafe { this.insert_around(vma, (page, address)) };
-            }
-            return result;
+        if this.frames.number(page).is_some() {
+            // SAFETY: By the requirements; the mapping is one for frames, made by `map`.
+            let around = unsafe { Around::new(vma, (page, address), this.pages) };
+            // SAFETY: The lock is held until this block ends.
+            let numbers = unsafe { Numbers::new(&this.frames, around.indexes()) };
+            return match around.insert(&numbers, page as u64) {
+                true => bindings::vm_fault_reason_VM_FAULT_NOPAGE,
+                false => bindings::vm_fault_reason_VM_FAULT_OOM,
+            };
         }
     }
     match this.fault.as_ref() {

@@ -5,10 +5,7 @@
 //! Those that are at hand are looked up and entered while their page table is locked, and not counted as
 //! used: who takes a frame away waits for that lock, and finds the mapping then.
 
-use super::{
-    FileSystem,
-    Pinned, //
-};
+use super::Pinned;
 use crate::bindings as xen_bindings;
 use core::{
     ops::Range,
@@ -30,7 +27,7 @@ use kernel::{
 
 /// So many pages are looked at, those in the same place of a multiple of it. The page cache's are fewer
 /// (`fault_around_bytes`), or all of a large folio: each of those has counts to be kept, a frame has not.
-const PAGES: usize = 64;
+pub const PAGES: usize = 64;
 
 /// What a page table has room for, in bytes of the program's.
 const TABLE: usize = 1 << bindings::PMD_SHIFT;
@@ -43,13 +40,26 @@ const TABLE: usize = 1 << bindings::PMD_SHIFT;
 /// who stores something after this has been made, and by who sees that.
 pub struct Locked(());
 
+/// Pages that have frames at hand.
+pub trait AtHand {
+    /// Frames of pages that follow each other.
+    type Frames<'a>: Pinned
+    where
+        Self: 'a;
+
+    /// Calls `each` with those pages that programs may have: with the first of those that follow each
+    /// other, and their frames.
+    ///
+    /// Context: atomic; a page table is locked.
+    fn each<'a>(&'a self, locked: &'a Locked, each: impl FnMut(u64, Self::Frames<'a>));
+}
+
 /// Pages of a mapping, in one page table.
-pub(super) struct Around {
+pub struct Around {
     vma: *mut bindings::vm_area_struct,
     /// Where the first one is, in the program's memory.
     address: usize,
-    /// Which pages of the file.
-    pub(super) indexes: Range<u64>,
+    indexes: Range<u64>,
 }
 
 impl Around {
@@ -60,7 +70,7 @@ impl Around {
     ///
     /// The page is one of the mapping `vma`, in which a fault is being handled as long as the object is
     /// there.
-    pub(super) unsafe fn new(
+    pub unsafe fn new(
         vma: *mut bindings::vm_area_struct,
         (index, address): (usize, usize),
         end: usize,
@@ -82,6 +92,11 @@ impl Around {
         }
     }
 
+    /// Returns which pages of the file they are, at most [`PAGES`].
+    pub fn indexes(&self) -> Range<u64> {
+        self.indexes.clone()
+    }
+
     /// Returns how many of `count` pages from `index` on are among these. [`None`] if that one is not.
     #[inline]
     fn part(&self, index: u64, count: usize) -> Option<usize> {
@@ -89,14 +104,13 @@ impl Around {
         (index >= self.indexes.start && rest > 0).then(|| count.min(rest as usize))
     }
 
-    /// Maps those that `fs` has at hand, where nothing is mapped. Returns whether page `index` is one.
+    /// Maps those that are at hand, where nothing is mapped. Returns whether page `index` is one.
     ///
     /// Context: process context, may sleep.
-    pub(super) fn insert<T: FileSystem>(&self, fs: &T, run: &T::Run, index: u64) -> bool {
+    pub fn insert<T: AtHand>(&self, at_hand: &T, index: u64) -> bool {
         let mut insertion = Insertion {
             around: self,
-            fs,
-            run,
+            at_hand,
             index,
             found: false,
         };
@@ -117,10 +131,9 @@ impl Around {
 }
 
 /// What [`insert`] is called with.
-struct Insertion<'a, T: FileSystem> {
+struct Insertion<'a, T> {
     around: &'a Around,
-    fs: &'a T,
-    run: &'a T::Run,
+    at_hand: &'a T,
     /// The page that is missing.
     index: u64,
     /// Whether it was at hand.
@@ -132,7 +145,7 @@ struct Insertion<'a, T: FileSystem> {
 /// # Safety
 ///
 /// `data` is an [`Insertion`], and `entry` that of its first page in a page table which is locked.
-unsafe extern "C" fn insert<T: FileSystem>(
+unsafe extern "C" fn insert<T: AtHand>(
     entry: *mut bindings::pte_t,
     address: c_ulong,
     data: *mut c_void,
@@ -143,25 +156,23 @@ unsafe extern "C" fn insert<T: FileSystem>(
     fence(SeqCst);
     // INVARIANT: It is locked until this returns. The fence is behind what was entered above.
     let locked = Locked(());
-    insertion
-        .fs
-        .frames_at_hand(insertion.run, &locked, |index, frames| {
-            let Some(count) = around.part(index, frames.count()) else {
-                return;
-            };
-            let offset = (index - around.indexes.start) as usize;
-            // SAFETY: By the requirements of `Around::new` these pages are in the mapping and in the
-            // table. The frames are such as programs may have, as long as the table is locked.
-            unsafe {
-                xen_bindings::xenoxide_mapping_insert(
-                    around.vma,
-                    address.wrapping_add(offset * PAGE_SIZE),
-                    entry.add(offset),
-                    frames.pfn(),
-                    count,
-                )
-            };
-            insertion.found |= insertion.index.wrapping_sub(index) < count as u64;
-        });
+    insertion.at_hand.each(&locked, |index, frames| {
+        let Some(count) = around.part(index, frames.count()) else {
+            return;
+        };
+        let offset = (index - around.indexes.start) as usize;
+        // SAFETY: By the requirements of `Around::new` these pages are in the mapping and in the
+        // table. The frames are such as programs may have, as long as the table is locked.
+        unsafe {
+            xen_bindings::xenoxide_mapping_insert(
+                around.vma,
+                address.wrapping_add(offset * PAGE_SIZE),
+                entry.add(offset),
+                frames.pfn(),
+                count,
+            )
+        };
+        insertion.found |= insertion.index.wrapping_sub(index) < count as u64;
+    });
     0
 }

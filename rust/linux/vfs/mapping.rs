@@ -11,7 +11,11 @@
 //! by [`FileSystem::fill`].
 
 use super::{
-    around::Around,
+    around::{
+        Around,
+        AtHand,
+        Locked, //
+    },
     inode,
     FileSystem,
     Pinned, //
@@ -86,6 +90,24 @@ unsafe fn pages(inode: *mut bindings::inode) -> usize {
     usize::try_from(size).unwrap_or(0).div_ceil(PAGE_SIZE)
 }
 
+/// Pages of a file that follow each other.
+struct Pages<'a, T: FileSystem> {
+    fs: &'a T,
+    run: &'a T::Run,
+}
+
+impl<T: FileSystem> AtHand for Pages<'_, T> {
+    type Frames<'a>
+        = T::Shown<'a>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn each<'a>(&'a self, locked: &'a Locked, each: impl FnMut(u64, T::Shown<'a>)) {
+        self.fs.frames_at_hand(self.run, locked, each);
+    }
+}
+
 /// Maps a page that is missing.
 ///
 /// # Safety
@@ -106,9 +128,9 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
     // SAFETY: By the requirements.
     let around = unsafe { Around::new(vma, (index, address), end) };
     let index = index as u64;
-    let run = fs.run(node, index, around.indexes.clone());
+    let run = fs.run(node, index, around.indexes());
     if let Ok(Some(run)) = &run {
-        if around.insert(fs, run, index) {
+        if around.insert(&Pages { fs, run }, index) {
             return bindings::vm_fault_reason_VM_FAULT_NOPAGE;
         }
     }
@@ -125,7 +147,7 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
     if let (Ok(Some(run)), bindings::vm_fault_reason_VM_FAULT_NOPAGE) = (&run, result) {
         fs.show(run);
         // The page itself is mapped: the others can have faults of their own.
-        around.insert(fs, run, index);
+        around.insert(&Pages { fs, run }, index);
     }
     result
 }

@@ -34,7 +34,12 @@ mod request;
 mod super_block;
 mod xattr;
 
-pub use around::Locked;
+pub use around::{
+    Around,
+    AtHand,
+    Locked,
+    PAGES, //
+};
 pub use file_system::{
     Attributes,
     FileSystem,
