@@ -116,6 +116,8 @@ impl Areas {
             filled: totals.here.into(),
             granted: totals.grants.into(),
             attached: area.attached(),
+            lent: area.lent(),
+            offered: totals.offered.into(),
             ..ShareArea::default()
         })
     }

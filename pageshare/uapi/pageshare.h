@@ -46,6 +46,8 @@
  * @filled: out: pages that have memory
  * @granted: out: pages that members have mapped, one counted for each of them
  * @attached: out: how often a tree is mounted
+ * @lent: out: pages that members' programs have borrowed, one counted each time
+ * @offered: out: pages that no tree has ever had, but members have offered
  * @reserved: zero
  */
 struct pageshare_area {
@@ -60,7 +62,9 @@ struct pageshare_area {
 	__u64 filled;
 	__u64 granted;
 	__u64 attached;
-	__u64 reserved[4];
+	__u64 lent;
+	__u64 offered;
+	__u64 reserved[2];
 };
 
 /**

@@ -246,6 +246,8 @@ pub(super) fn list() -> Result<()> {
         "in memory",
         "mapped",
         "mounts",
+        "lent",
+        "offered",
     ]);
     let mut trees = Table::new();
     trees
@@ -303,16 +305,31 @@ pub(super) fn list_raw() -> Result<()> {
             filled,
             granted,
             attached,
+            lent,
+            offered,
             ..
         } = area;
         let name = name.text();
-        println!("{name}\t{trees}\t{referenced}\t{unique}\t{filled}\t{granted}\t{attached}");
+        let figures = [
+            trees.into(),
+            referenced,
+            unique,
+            filled,
+            granted,
+            attached,
+            lent,
+            offered,
+        ];
+        println!(
+            "{name}\t{}",
+            figures.map(|figure| figure.to_string()).join("\t")
+        );
         last = area.name;
     }
     Ok(())
 }
 
-fn row(area: &Area) -> [String; 7] {
+fn row(area: &Area) -> [String; 9] {
     [
         area.name.text(),
         area.trees.to_string(),
@@ -321,6 +338,8 @@ fn row(area: &Area) -> [String; 7] {
         bytes(area.filled),
         bytes(area.granted),
         area.attached.to_string(),
+        bytes(area.lent),
+        bytes(area.offered),
     ]
 }
 

@@ -33,7 +33,9 @@ struct RawArea {
     filled: u64,
     granted: u64,
     attached: u64,
-    reserved: [u64; 4],
+    lent: u64,
+    offered: u64,
+    reserved: [u64; 2],
 }
 
 #[derive(Clone, Copy, Default)]
@@ -205,6 +207,10 @@ pub struct Area {
     pub granted: u64,
     /// How often a tree is mounted.
     pub attached: u64,
+    /// Pages that members' programs have borrowed, one counted each time.
+    pub lent: u64,
+    /// Pages that no tree has ever had, but members have offered.
+    pub offered: u64,
 }
 
 /// What there is of a tree.
@@ -354,6 +360,8 @@ impl Device {
             filled: raw.filled,
             granted: raw.granted,
             attached: raw.attached,
+            lent: raw.lent,
+            offered: raw.offered,
         }))
     }
 

@@ -24,7 +24,9 @@ AT(area, unique, 104);
 AT(area, filled, 112);
 AT(area, granted, 120);
 AT(area, attached, 128);
-AT(area, reserved, 136);
+AT(area, lent, 136);
+AT(area, offered, 144);
+AT(area, reserved, 152);
 
 SIZE(tree, 224);
 AT(tree, version, 0);
