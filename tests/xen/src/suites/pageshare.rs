@@ -64,6 +64,7 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         .accel(accel)
         .dom0_module("pageshare")
         .file(&tool, "pageshare")
+        .file(client::program("cycles", HEADERS)?, "cycles")
         .file(tree.packed(), "tree.tar")
         .file(images.plain(), "plain.img")
         .file(images.parted(), "parted.img");
@@ -86,6 +87,7 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         let guest = guest.file(images.sums(), "etc/sums");
         let guest = guest.file(tree.packed(), "tree.tar");
         let guest = guest.file(client::program("offer", HEADERS)?, "bin/offer");
+        let guest = guest.file(client::program("cycles", HEADERS)?, "bin/cycles");
         let programs = ["maps", "reread", "torture"];
         let guest = programs.into_iter().try_fold(guest, client::plain)?;
         host = host.guest(guest);
