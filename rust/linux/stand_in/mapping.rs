@@ -43,7 +43,6 @@ use kernel::{
     sync::Arc, //
 };
 
-
 /// Functions of the file and of its mappings.
 struct Table<F, K>(PhantomData<(F, K)>);
 
