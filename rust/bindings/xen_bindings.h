@@ -57,6 +57,7 @@ const mhp_t XENOXIDE_MHP_MERGE = MHP_MERGE_RESOURCE;
 const u64 XENOXIDE_SECTION = (u64)PAGES_PER_SECTION << PAGE_SHIFT;
 const unsigned long XENOXIDE_PROT = PROT_READ | PROT_WRITE;
 const unsigned long XENOXIDE_PROT_READ = PROT_READ;
+const unsigned long XENOXIDE_PROT_EXEC = PROT_EXEC;
 const unsigned long XENOXIDE_MAP = MAP_PRIVATE | MAP_ANONYMOUS;
 const unsigned long XENOXIDE_MAP_OVER = MAP_PRIVATE | MAP_FIXED;
 /* What the kernel crate has as VM_MAYSHARE is VM_MAYEXEC. */

@@ -32,10 +32,13 @@ mod faults;
 pub mod linux;
 mod memory_disk;
 mod memory_tree;
+mod offered_pages;
 #[path = "../../rust/linux/once.rs"]
 pub mod once;
 #[path = "../../rust/linux/space.rs"]
 pub mod space;
+#[path = "../../rust/linux/stand_in/mod.rs"]
+pub mod stand_in;
 #[path = "../../rust/linux/vfs/mod.rs"]
 pub mod vfs;
 #[path = "../../rust/xen/window/mod.rs"]

@@ -20,6 +20,8 @@
 //! C headers: [`include/linux/shmem_fs.h`](srctree/include/linux/shmem_fs.h),
 //! [`include/linux/mm.h`](srctree/include/linux/mm.h).
 
+#[cfg(CONFIG_KUNIT)]
+pub mod inside;
 mod mapping;
 
 pub use mapping::is_mapped;
