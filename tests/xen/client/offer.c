@@ -35,6 +35,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pageshare.h"
@@ -168,6 +169,34 @@ static void hold(const char *file)
 		usleep(PAUSE_US);
 }
 
+static void set(const char *name, unsigned long value)
+{
+	FILE *file = fopen(name, "w");
+
+	if (!file || fprintf(file, "%lu\n", value) < 0 || fclose(file))
+		err(1, "%s", name);
+}
+
+/*
+ * For so long the guest has no memory for more than a quarter of what is
+ * offered. Nobody else could end that: programs cannot be started meanwhile.
+ */
+static void starve(unsigned int seconds)
+{
+	unsigned long committed = 0;
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "Committed_AS: %lu kB", &committed);
+	expect("meminfo", file && !fclose(file) && committed);
+	set("/proc/sys/vm/overcommit_kbytes", committed + pages * PAGE / 4096);
+	set("/proc/sys/vm/overcommit_memory", 2);
+	for (time_t end = time(NULL) + seconds; time(NULL) < end;)
+		usleep(PAUSE_US);
+	set("/proc/sys/vm/overcommit_memory", 0);
+}
+
 static void dump(const char *file)
 {
 	int to = open(file, O_CREAT | O_WRONLY | O_TRUNC, 0600);
@@ -207,6 +236,8 @@ static void step(const char *what, const char *owner, const char *area)
 		expect("executable", mprotect(memory, size, PROT_READ | PROT_EXEC) && errno == EACCES);
 	else if (!strncmp(what, "dump=", 5))
 		dump(what + 5);
+	else if (!strncmp(what, "starve=", 7))
+		starve(strtoul(what + 7, NULL, 10));
 	else if (!strncmp(what, "hold=", 5))
 		hold(what + 5);
 	else

@@ -45,7 +45,7 @@ pub fn destroyed(ends: &Ends<'_>) -> Result<()> {
 }
 
 /// Waits until nothing is left of a domain, not even a zombie.
-fn wait_until_gone(ends: &Ends<'_>, domid: u32) -> Result<()> {
+pub fn wait_until_gone(ends: &Ends<'_>, domid: u32) -> Result<()> {
     let start = Instant::now();
     loop {
         let list = ends.bed.dom0().run(&["xl", "list"])?.ok()?.stdout;

@@ -44,7 +44,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 18] = [
+pub const SCENARIOS: [Scenario; 20] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -58,6 +58,8 @@ pub const SCENARIOS: [Scenario; 18] = [
     scenario("pageshare_again", ONE, returns::again),
     scenario(OFFERED, ONE, offered::offered),
     scenario("pageshare_offered_kept", ONE, offered::kept),
+    scenario("pageshare_offered_unsaved", ONE, offered::unsaved),
+    scenario("pageshare_offered_lost", &[("pv1", "pvh1")], offered::lost),
     scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),
     scenario("pageshare_disk_saved", FROM_DOM0, disk::saved),
     scenario("pageshare_counted", ALL, sight::counted),
@@ -235,3 +237,5 @@ const UNIQUE: usize = 3;
 const FILLED: usize = 4;
 const GRANTED: usize = 5;
 const MOUNTS: usize = 6;
+const LENT: usize = 7;
+const OFFERED_PAGES: usize = 8;

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Programs' own pages: equal ones become the area's.
 
-use super::{End, Ends, LIMIT, MADE, OTHER, POLL, STATE};
+use super::{End, Ends, LENT, LIMIT, MADE, OFFERED_PAGES, OTHER, POLL, STATE, fate};
 use anyhow::{Context, Result, ensure};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const SYSFS: &str = "/sys/class/misc/pageshare";
 /// What the program makes while it waits, and where it prints.
 const HELD: &str = "/tmp/held";
 const TOLD: &str = "/tmp/told";
+/// For so long a guest has little memory: `xl save` waits for a minute.
+const STARVED: Duration = Duration::from_secs(90);
+const REST: Duration = Duration::from_secs(3);
 /// Pages of 16 MiB.
 const PAGES: u64 = 4096;
+/// An area that takes offers of as much twice.
+const CREATE: &str = "pageshare create --size 64 --mapped 120 area
+     pageshare allow area 'allow *'
+     pageshare offers area 32";
 
 /// A program of a member's that offers memory.
 struct Program<'a> {
@@ -30,10 +37,10 @@ fn expect(end: &End<'_>, words: &str, told: &str) -> Result<()> {
 }
 
 impl<'a> Program<'a> {
-    /// Starts one that holds what it has got, and waits until it does.
-    fn start(end: &'a End<'a>, words: &str, then: &str) -> Result<Self> {
+    /// Starts one that holds what it has got of a domain, and waits until it does.
+    fn start(end: &'a End<'a>, owner: u32, words: &str, then: &str) -> Result<Self> {
         end.shell(&format!("rm -f {HELD} {TOLD}"))?;
-        let words = format!("/bin/offer 0 {words} hold={HELD} {then}");
+        let words = format!("/bin/offer {owner} {words} hold={HELD} {then}");
         let words: Vec<_> = words.split_whitespace().collect();
         end.machine.spawn(&words, TOLD)?;
         let start = Instant::now();
@@ -51,7 +58,7 @@ impl<'a> Program<'a> {
     /// Lets it go on, and end.
     fn finish(self) -> Result<String> {
         self.end.shell(&format!(
-            "rm {HELD}; while pidof offer > /dev/null; do sleep 0.1; done"
+            "rm -f {HELD}; while pidof offer > /dev/null; do sleep 0.1; done"
         ))?;
         self.told()
     }
@@ -107,12 +114,15 @@ fn both_members(ends: &Ends<'_>, other: &End<'_>) -> Result<()> {
     let filled = figure(&ends.owner, "owner/in_memory")?;
     let first = Program::start(
         &ends.member,
+        0,
         &format!("area {mib} 5 supply check"),
         "check fork check",
     )?;
     let told = format!("errno=0 examined={PAGES} shared={PAGES} supplied={PAGES}\n");
     ensure!(first.told()? == told, "{}", first.told()?);
     wait_for(ends, [PAGES, PAGES, filled + PAGES])?;
+    let listed = (ends.area("area", LENT)?, ends.area("area", OFFERED_PAGES)?);
+    ensure!(listed == (PAGES, PAGES), "{listed:?} are listed");
     ensure!(
         figure(&ends.member, "member/borrowed")? == PAGES,
         "borrowed"
@@ -122,6 +132,7 @@ fn both_members(ends: &Ends<'_>, other: &End<'_>) -> Result<()> {
 
     let second = Program::start(
         other,
+        0,
         &format!("area {mib} 5 supply check write fork drop move exec"),
         "half check",
     )?;
@@ -144,15 +155,12 @@ fn both_members(ends: &Ends<'_>, other: &End<'_>) -> Result<()> {
 /// What a program has borrowed stays what it is when the owner wants it back, when the program's domain is
 /// saved, and when the owner's module is loaded anew; then it can be offered again.
 pub fn kept(ends: &Ends<'_>) -> Result<()> {
-    let create = "pageshare create --size 64 --mapped 120 area
-         pageshare allow area 'allow *'
-         pageshare offers area 32";
-    ends.owner.shell(create)?;
+    ends.owner.shell(CREATE)?;
     let again = "check protect supply check";
     let told = format!("errno=0 examined={PAGES} shared={PAGES} supplied={PAGES}\n");
     let words = format!("area {} 5 supply check", PAGES / 256);
 
-    let program = Program::start(&ends.member, &words, again)?;
+    let program = Program::start(&ends.member, 0, &words, again)?;
     ends.owner.shell("pageshare withdraw area")?;
     wait_for(ends, [0, 0, 0])?;
     ensure!(
@@ -162,7 +170,7 @@ pub fn kept(ends: &Ends<'_>) -> Result<()> {
     ensure!(program.finish()? == told.repeat(2), "withdrawn");
     wait_for(ends, [0, 0, 0])?;
 
-    let program = Program::start(&ends.member, &words, again)?;
+    let program = Program::start(&ends.member, 0, &words, again)?;
     let (bed, name) = (ends.bed, ends.member.machine.name());
     let saved = format!("/tmp/{name}.save");
     bed.save(name, &saved)?;
@@ -172,12 +180,53 @@ pub fn kept(ends: &Ends<'_>) -> Result<()> {
     ensure!(program.finish()? == told.repeat(2), "restored");
     wait_for(ends, [0, 0, 0])?;
 
-    let program = Program::start(&ends.member, &words, again)?;
+    let program = Program::start(&ends.member, 0, &words, again)?;
     ends.owner.machine.rmmod("pageshare")?;
     ends.owner.machine.insmod("pageshare", &[])?;
-    ends.owner.shell(create)?;
+    ends.owner.shell(CREATE)?;
     ensure!(program.finish()? == told.repeat(2), "loaded anew");
     wait_for(ends, [0, 0, 0])
+}
+
+/// A guest that has no memory for what a program has borrowed is not saved, says why, and goes on.
+pub fn unsaved(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(CREATE)?;
+    let words = format!("area {} 5 supply check", PAGES / 256);
+    let then = format!("starve={} check fork check", STARVED.as_secs());
+    let program = Program::start(&ends.member, 0, &words, &then)?;
+    ends.member.shell(&format!("rm {HELD}"))?;
+    let start = Instant::now();
+    let saved = format!("/tmp/{}.save", ends.member.machine.name());
+    let save = ["xl", "save", ends.member.machine.name(), &saved];
+    let output = ends.bed.dom0().run_within(&save, LIMIT)?;
+    ensure!(output.status != 0, "it was saved");
+    println!("# not saved after {:.0?}", output.elapsed);
+    // Nothing can be asked of it before.
+    std::thread::sleep((STARVED + REST).saturating_sub(start.elapsed()));
+    let log = ends.member.shell("dmesg")?;
+    ensure!(log.contains("no memory for what programs have"), "{log}");
+    let told = program.finish()?;
+    let wanted = format!("errno=0 examined={PAGES} shared={PAGES} supplied={PAGES}\n");
+    ensure!(told == wanted, "{told}");
+    wait_for(ends, [0, 0, 0])
+}
+
+/// What a program has borrowed stays what it is when the owner is destroyed, of which nothing is left when the
+/// program has ended.
+pub fn lost(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(CREATE)?;
+    let owner = ends.domid(&ends.owner)?;
+    let words = format!("area {} 5 supply check", PAGES / 256);
+    let program = Program::start(&ends.member, owner, &words, "check fork half check")?;
+    ends.bed.destroy(ends.owner.machine.name())?;
+    ensure!(
+        figure(&ends.member, "member/borrowed")? == PAGES,
+        "something was given back"
+    );
+    let told = program.finish()?;
+    let wanted = format!("errno=0 examined={PAGES} shared={PAGES} supplied={PAGES}\n");
+    ensure!(told == wanted, "{told}");
+    fate::wait_until_gone(ends, owner)
 }
 
 /// What is not to be had: an area that takes no offers, or none; memory that can be written.
