@@ -159,6 +159,7 @@ pub fn images(bed: &Bed, name: &str) -> Result<()> {
     for kind in IMAGES {
         let disk = guest.shell(&format!("pageshare attach --owner 0 {AREA}/{kind}-image"))?;
         let disk = disk.trim();
+        read_exactly(&owner(bed), &guest, disk).with_context(|| format!("{kind} as a disk"))?;
         guest.shell(&format!("mount -t {kind} -o ro {disk} {MOUNT}"))?;
         torture(bed, &guest, &format!("{TREE}/{PART}"), MOUNT)
             .with_context(|| format!("{kind} as a disk"))?;
@@ -171,6 +172,42 @@ pub fn images(bed: &Bed, name: &str) -> Result<()> {
         guest.shell(&format!("umount {MOUNT}"))?;
     }
     guest.machine.rmmod("pageshare")
+}
+
+/// Blocks of a disk that are read here and there, each by itself, are all that dom0 reads of its own.
+fn read_exactly(dom0: &End<'_>, guest: &End<'_>, disk: &str) -> Result<()> {
+    const BLOCKS: u64 = 20;
+    let read = |first: u64| {
+        let blocks = (0..BLOCKS).map(|block| (first + 30 * block).to_string());
+        guest.shell(&format!(
+            "for block in {}; do
+                dd if={disk} of=/dev/null bs=4096 count=1 iflag=direct skip=$block 2>/dev/null
+             done",
+            blocks.collect::<Vec<_>>().join(" ")
+        ))
+    };
+    // It was just written.
+    dom0.shell("echo 1 > /proc/sys/vm/drop_caches")?;
+    // What describes the tree is here then, and where dom0's file system has the file.
+    read(0)?;
+    let sectors = || -> Result<u64> {
+        let told = dom0.shell(&format!(
+            "while read -r device folder rest; do
+                if [ $folder = {TOOLS} ]; then read -r a b sectors rest < /sys/block/${{device##*/}}/stat; fi
+             done < /proc/mounts
+             echo $sectors"
+        ))?;
+        Ok(told.trim().parse()?)
+    };
+    let before = sectors()?;
+    read(15)?;
+    let read = sectors()? - before;
+    // What is there already, for another guest, is not read at all.
+    ensure!(
+        read <= BLOCKS * 8,
+        "{read} sectors for {BLOCKS} blocks of 8"
+    );
+    Ok(())
 }
 
 /// Runs a line that may take long in a guest's shell; answers what it prints.
