@@ -29,8 +29,8 @@ pub const SCENARIOS: [(&str, Run); 4] = [
 /// What moves while a guest migrates: the toolstack gives up where a page goes that it is about to copy, so
 /// these are few at a time, and again and again.
 const LITTLE_KB: u64 = 4096;
-/// What has to have moved meanwhile, in hypercalls.
-const UNDER_WAY: u64 = 10;
+/// What has to have moved meanwhile, in hypercalls: there and back, each step of a PVH guest being one.
+const UNDER_WAY: u64 = 2;
 
 const LIMIT: Duration = Duration::from_secs(3000);
 
