@@ -70,7 +70,8 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
 /// A tree whose file has changed: the owner does not grant what is in it.
 fn spoiled(ends: &Ends<'_>) -> Result<()> {
     ends.owner.shell(&format!(
-        "pageshare add --state {STATE} area/spoiled {MADE}
+        "echo another > {MADE}/file  # what it had before is in the area already
+         pageshare add --state {STATE} area/spoiled {MADE}
          cd {STATE}/area
          last=$(($(stat -c %s spoiled) - 1))
          printf x | dd of=spoiled bs=1 seek=$last conv=notrunc 2>/dev/null"
