@@ -102,10 +102,10 @@ impl Source {
     }
 
     /// Tells what is going to become of blocks of the file.
-    fn expect(&self, blocks: Range<u32>, expected: Use) {
+    fn will_use(&self, blocks: Range<u32>, how: Use) {
         let byte = |block: u32| u64::from(block) * BLOCK as u64;
         let bytes = byte(blocks.start)..byte(blocks.end);
-        self.backing.expect(bytes, expected);
+        self.backing.will_use(bytes, how);
     }
 
     /// Reads a block, which must have the digest.
@@ -213,7 +213,7 @@ impl Loaded {
             let (mut at, end) = (first, first.saturating_add(count));
             while let Some(start) = (at..end).find(is_bare) {
                 at = (start..end).find(|block| !is_bare(block)).unwrap_or(end);
-                self.source.expect(start..at, Use::Soon);
+                self.source.will_use(start..at, Use::Soon);
                 any = true;
             }
         }
@@ -226,7 +226,7 @@ impl Loaded {
     pub(super) fn forget_read(&self, runs: Runs<'_>) {
         for (first, count) in runs.iter() {
             let end = first.saturating_add(count);
-            self.source.expect(first..end, Use::Over);
+            self.source.will_use(first..end, Use::Over);
         }
     }
 

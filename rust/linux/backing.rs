@@ -89,8 +89,8 @@ impl Backing {
     /// Tells what is going to become of these bytes.
     ///
     /// Context: process context, may sleep.
-    pub fn expect(&self, bytes: Range<u64>, expected: Use) {
-        let advice = match expected {
+    pub fn will_use(&self, bytes: Range<u64>, how: Use) {
+        let advice = match how {
             Use::Soon => xen_bindings::POSIX_FADV_WILLNEED,
             Use::Over => xen_bindings::POSIX_FADV_DONTNEED,
         };
