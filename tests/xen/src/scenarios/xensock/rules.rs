@@ -16,7 +16,7 @@ const REFUSED: &str = "Connection refused";
 const TOO_MUCH: &str = "No buffer space available";
 /// What a link takes, and a connection that has done nothing.
 const LINK_KIB: u64 = 36;
-const CONNECTION_KIB: u64 = 36;
+const CONNECTION_KIB: u64 = 4 + 32 + 16;
 const MOST: usize = 4;
 
 /// Starts what answers on a port of the server.

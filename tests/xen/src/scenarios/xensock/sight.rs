@@ -56,8 +56,8 @@ pub fn figures(ends: &Ends<'_>) -> Result<()> {
     };
     // Rings of one size do not grow.
     for end in [&ends.client, &ends.server] {
-        end.set("first_ring_kb", "16")?;
-        end.set("largest_ring_kb", "16")?;
+        end.set("first_ring_kb", "4")?;
+        end.set("largest_ring_kb", "4")?;
     }
     let before = all()?;
     echo(ends, PORT)?;
