@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Guests that go to sleep by themselves.
 
-use super::{BOOT_MIB, Run};
-use anyhow::{Context, Result, ensure};
+use super::{BOOT_MIB, Run, wait_until};
+use anyhow::{Result, ensure};
 use bed::balloon::Balloon;
 use std::time::{Duration, Instant};
 
@@ -55,8 +55,15 @@ fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
         "awake after {:?}",
         start.elapsed()
     );
-    let status = guest.read("/tmp/slept").context("it did not sleep")?;
-    ensure!(status == "0", "{}", guest.read("/tmp/sleep")?);
+    // The balloon's worker may be awake, and done, before the shell is.
+    wait_until("a shell that has slept", || {
+        Ok(guest.run(&["test", "-e", "/tmp/slept"])?.ok().is_ok())
+    })?;
+    ensure!(
+        guest.read("/tmp/slept")? == "0",
+        "{}",
+        guest.read("/tmp/sleep")?
+    );
     guest.write("/sys/power/pm_test", "none")?;
     balloon.reach(BOOT_MIB)?;
     ensure!(balloon.unseen_by_guest()? == unseen);
