@@ -27,7 +27,7 @@ mod bells;
 pub mod bindings;
 #[path = "../../xensock/busy.rs"]
 mod busy;
-#[path = "../../xensock/conn.rs"]
+#[path = "../../xensock/conn/mod.rs"]
 mod conn;
 #[path = "../../xensock/control.rs"]
 mod control;

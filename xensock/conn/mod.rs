@@ -6,15 +6,11 @@
 //! the socket is locked, so that it is the only one, but nothing else is. The link's worker waits
 //! for no program.
 
+mod wait;
+
 use crate::{
-    busy::{
-        Busy,
-        Patience, //
-    },
-    counters::{
-        Tally,
-        Way, //
-    },
+    busy::Busy,
+    counters::Tally,
     ends::{
         Rx,
         Switched,
@@ -24,14 +20,12 @@ use crate::{
         packet::{
             Header,
             DATA,
-            EOR,
-            HEADER, //
+            EOR, //
         },
         ring::{
             Broken,
             Field,
-            Lines,
-            FIN, //
+            Lines, //
         },
         segment::Size,
         turn::Turn,
@@ -314,110 +308,6 @@ impl Conn {
             return Err(EFAULT);
         }
         Ok(packet.header.len as usize)
-    }
-
-    /// Returns how many bytes can be received, or the length of the packet that can.
-    pub(crate) fn readable(&self, sock: &Locked) -> usize {
-        let readable = self.try_rx(sock, |rx| {
-            // First: what was sent before it is seen below.
-            let finished = rx.lines.load_acquire(Field::ProdFlags) & FIN != 0;
-            let bytes = match self.kind {
-                Kind::Seqpacket => rx.packet()?.map_or(0, |packet| packet.header.len),
-                _ => rx.look()?,
-            };
-            Ok((bytes, finished))
-        });
-        let Ok((bytes, finished)) = readable else {
-            return 0;
-        };
-        if finished {
-            sock.hold().peer_shutdown(Shutdown::SEND);
-        }
-        bytes as usize
-    }
-
-    /// Returns how many bytes can be sent.
-    pub(crate) fn writable(&self, sock: &Locked) -> usize {
-        let limit = self.limit();
-        let writable = self.try_tx(sock, |tx| {
-            let gone = tx.ring.reader_gone(&tx.lines);
-            let room = match self.kind {
-                Kind::Seqpacket => {
-                    let room = tx.room(u32::MAX)?;
-                    let need = self.need.load(Relaxed).max(2 * HEADER);
-                    if room >= need {
-                        room
-                    } else {
-                        0
-                    }
-                }
-                _ => tx.room(limit)?,
-            };
-            Ok((room, gone))
-        });
-        let Ok((room, gone)) = writable else {
-            return 0;
-        };
-        if gone {
-            sock.hold().peer_shutdown(Shutdown::RECEIVE);
-        }
-        room as usize
-    }
-
-    /// Looks whether `target` bytes of a stream come, or what comes is broken, for as long as there
-    /// is patience.
-    pub(crate) fn look_for_data(&self, sock: &Locked, target: usize, patience: Patience) -> bool {
-        let target = target.max(1);
-        self.busy.look(patience, || {
-            let there = self.try_rx(sock, |rx| rx.look());
-            there.map_or(true, |bytes| bytes as usize >= target)
-        })
-    }
-
-    /// Asks to be woken when `target` bytes can be received; returns whether they can already, or
-    /// never will.
-    pub(crate) fn await_data(&self, sock: &Locked, target: usize) -> bool {
-        let target = match self.kind {
-            Kind::Seqpacket => 1,
-            _ => u32::try_from(target).unwrap_or(u32::MAX),
-        };
-        let there = self.try_rx(sock, |rx| {
-            let target = target.min(rx.ring.size().bytes() / 2);
-            rx.ring.want_data(&rx.lines, target)
-        });
-        let there = there.unwrap_or(true);
-        if !there {
-            self.busy.sleeps();
-            self.tally.blocked(Way::Receive);
-        }
-        there
-    }
-
-    /// Asks to be woken when there is room again, and for more of it; returns whether there is some
-    /// already, or never will be.
-    pub(crate) fn await_space(&self, sock: &Locked) -> bool {
-        let limit = self.limit();
-        let need = self.need.load(Relaxed);
-        let there = self.try_tx(sock, |tx| {
-            let size = tx.ring.size().bytes();
-            // Where the program has set a limit, half of it shall have been read.
-            let bytes = match self.kind {
-                Kind::Seqpacket => need.max(2 * HEADER),
-                _ if limit < size => size - limit / 2,
-                _ => 1,
-            };
-            let most = self.most.load(Relaxed).min(tx.link.largest().bytes());
-            if limit.min(most) > size {
-                tx.link.wish(tx.turn, Wish::GROW);
-            }
-            let there = tx.ring.want_space(&tx.lines, bytes)?;
-            Ok(there || tx.ring.reader_gone(&tx.lines))
-        });
-        let there = there.unwrap_or(true);
-        if !there {
-            self.tally.blocked(Way::Send);
-        }
-        there
     }
 
     /// Nothing more will be sent, or received, or both.
