@@ -56,6 +56,17 @@ void xenoxide_sock_state_change(struct sock *sk)
 	sk->sk_state_change(sk);
 }
 
+bool xenoxide_sock_has_sleeper(const struct sock *sk)
+{
+	guard(rcu)();
+	return skwq_has_sleeper(rcu_dereference(sk->sk_wq));
+}
+
+bool xenoxide_sock_fasync(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_FASYNC);
+}
+
 u16 xenoxide_sock_type(const struct sock *sk)
 {
 	return sk->sk_type;

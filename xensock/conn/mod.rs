@@ -212,6 +212,7 @@ impl Conn {
                 break;
             }
         }
+        self.rearm_space(sock, sent < len);
         Ok(sent as usize)
     }
 
@@ -238,12 +239,14 @@ impl Conn {
         })??;
         let Some((part, footprint)) = claimed else {
             self.need.store(space, Relaxed);
+            self.rearm_space(sock, true);
             return Ok(0);
         };
         self.need.store(0, Relaxed);
 
         let whole = part.copy_in(from.source()) == header.len;
         self.try_tx(sock, |tx| tx.publish(if whole { footprint } else { 0 }))?;
+        self.rearm_space(sock, false);
         if whole {
             self.tally.sent(header.len);
             Ok(len)
@@ -284,6 +287,9 @@ impl Conn {
                 break;
             }
         }
+        if !peek {
+            self.rearm_data(sock, done < len);
+        }
         Ok(done as usize)
     }
 
@@ -303,6 +309,7 @@ impl Conn {
         if !to.peek() {
             self.try_rx(sock, |rx| rx.release(packet.footprint))?;
             self.tally.received(packet.header.len);
+            self.rearm_data(sock, false);
         }
         if copied < wanted {
             return Err(EFAULT);

@@ -88,15 +88,7 @@ impl Conn {
     /// Asks to be woken when `target` bytes can be received; returns whether they can already, or
     /// never will.
     pub(crate) fn await_data(&self, sock: &Locked, target: usize) -> bool {
-        let target = match self.kind {
-            Kind::Seqpacket => 1,
-            _ => u32::try_from(target).unwrap_or(u32::MAX),
-        };
-        let there = self.try_rx(sock, |rx| {
-            let target = target.min(rx.ring.size().bytes() / 2);
-            rx.ring.want_data(&rx.lines, target)
-        });
-        let there = there.unwrap_or(true);
+        let there = self.want_data(sock, target).unwrap_or(true);
         if !there {
             self.busy.sleeps();
             self.tally.blocked(Way::Receive);
@@ -107,9 +99,53 @@ impl Conn {
     /// Asks to be woken when there is room again, and for more of it; returns whether there is some
     /// already, or never will be.
     pub(crate) fn await_space(&self, sock: &Locked) -> bool {
+        let there = self.want_space(sock).unwrap_or(true);
+        if !there {
+            self.tally.blocked(Way::Send);
+        }
+        there
+    }
+
+    /// The program has received something, `short` of what it has asked for or not. Where that was
+    /// all there was, others who wait are to hear of what comes next, and who waits for edges
+    /// (`EPOLLET`) may not ask again: not after it has found nothing, nor after a short answer.
+    pub(super) fn rearm_data(&self, sock: &Locked, short: bool) {
+        if !sock.has_waiters() {
+            return;
+        }
+        let left = self.try_rx(sock, |rx| rx.look()).unwrap_or(0);
+        let asks = short || left == 0;
+        if asks && self.want_data(sock, sock.receive_low_water()).unwrap_or(true) {
+            sock.hold().data_ready();
+        }
+    }
+
+    /// As [`Conn::rearm_data`], for who has sent something and for room.
+    pub(super) fn rearm_space(&self, sock: &Locked, short: bool) {
+        if !sock.has_waiters() {
+            return;
+        }
+        let asks = short || self.writable(sock) == 0;
+        if asks && self.want_space(sock).unwrap_or(true) {
+            sock.hold().write_space();
+        }
+    }
+
+    fn want_data(&self, sock: &Locked, target: usize) -> Result<bool> {
+        let target = match self.kind {
+            Kind::Seqpacket => 1,
+            _ => u32::try_from(target).unwrap_or(u32::MAX),
+        };
+        self.try_rx(sock, |rx| {
+            let target = target.min(rx.ring.size().bytes() / 2);
+            rx.ring.want_data(&rx.lines, target)
+        })
+    }
+
+    fn want_space(&self, sock: &Locked) -> Result<bool> {
         let limit = self.limit();
         let need = self.need.load(Relaxed);
-        let there = self.try_tx(sock, |tx| {
+        self.try_tx(sock, |tx| {
             let size = tx.ring.size().bytes();
             // Where the program has set a limit, half of it shall have been read.
             let bytes = match self.kind {
@@ -123,11 +159,6 @@ impl Conn {
             }
             let there = tx.ring.want_space(&tx.lines, bytes)?;
             Ok(there || tx.ring.reader_gone(&tx.lines))
-        });
-        let there = there.unwrap_or(true);
-        if !there {
-            self.tally.blocked(Way::Send);
-        }
-        there
+        })
     }
 }

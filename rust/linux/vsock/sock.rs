@@ -352,6 +352,17 @@ impl Locked {
         usize::try_from(bytes).unwrap_or(1)
     }
 
+    /// Returns whether anybody wants to be woken when something changes: programs that sleep in
+    /// other calls, an `epoll` that has the socket, whoever gets `SIGIO`.
+    ///
+    /// Who comes later finds the socket locked, and then what this thread has done to it.
+    pub fn has_waiters(&self) -> bool {
+        // SAFETY: By the type invariants, here and below.
+        let sleeps = unsafe { xen_bindings::xenoxide_sock_has_sleeper(self.base()) };
+        // SAFETY: As above.
+        sleeps || unsafe { xen_bindings::xenoxide_sock_fasync(self.base()) }
+    }
+
     /// Returns whether whoever made the socket had `CAP_NET_ADMIN`.
     pub fn is_trusted(&self) -> bool {
         // SAFETY: By the type invariants.

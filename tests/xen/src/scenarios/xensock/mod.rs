@@ -5,6 +5,7 @@
 mod busy;
 mod control;
 mod datagrams;
+mod edge;
 mod fate;
 pub mod hostile;
 mod idle;
@@ -63,7 +64,7 @@ enum Run {
 }
 
 /// For any two ends.
-pub const BETWEEN_ENDS: [Scenario; 9] = [
+pub const BETWEEN_ENDS: [Scenario; 10] = [
     one("xensock_brief", load::brief),
     many("xensock_kernel_tests", kernel::run),
     one("xensock_socat", programs::socat),
@@ -72,6 +73,7 @@ pub const BETWEEN_ENDS: [Scenario; 9] = [
     one("xensock_ssh", programs::ssh),
     one("xensock_stream", load::stream),
     one("xensock_seqpacket", load::seqpacket),
+    one("xensock_edge", edge::edge),
     one("xensock_thousand", load::thousand),
 ];
 
@@ -79,9 +81,10 @@ pub const BETWEEN_ENDS: [Scenario; 9] = [
 pub const BRIEF: [&str; 2] = ["xensock_brief", "xensock_destroyed"];
 
 /// Those that are worth the checks of the KUnit kernel, which has no trace events and runs no 32-bit programs.
-pub const CHECKED: [&str; 10] = [
+pub const CHECKED: [&str; 11] = [
     "xensock_brief",
     "xensock_seqpacket",
+    "xensock_edge",
     "xensock_thousand",
     "xensock_rules",
     "xensock_limits",
