@@ -157,7 +157,8 @@ impl Conn {
             if limit.min(most) > size {
                 tx.link.wish(tx.turn, Wish::GROW);
             }
-            let there = tx.ring.want_space(&tx.lines, bytes)?;
+            // A packet that is longer than the ring has room only in a larger one.
+            let there = tx.ring.want_space(&tx.lines, bytes)? && bytes <= size;
             Ok(there || tx.ring.reader_gone(&tx.lines))
         })
     }

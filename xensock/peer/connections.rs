@@ -175,6 +175,10 @@ impl Peer {
                 self.want(slot, size);
                 Ok(())
             }
+            (Message::NoLarger { slot, size }, false) => {
+                self.no_larger(slot, size);
+                Ok(())
+            }
             (Message::Offer(offer), false) => self.offered(&offer),
             (Message::Taken { slot, direction }, true) => self.taken(slot, direction),
             (Message::Declined { slot, direction }, true) => self.declined(slot, direction),

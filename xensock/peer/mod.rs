@@ -10,6 +10,7 @@ mod later;
 mod notes;
 mod segments;
 mod sight;
+mod wants;
 mod worker;
 
 pub(crate) use home::Ending;

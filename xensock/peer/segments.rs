@@ -118,58 +118,9 @@ impl Peer {
         }
     }
 
-    /// A ring that we write is too small.
-    pub(super) fn grow(&self, turn: Turn) {
-        let slot = turn.slot();
-        let size = match self.records.lock().at(turn) {
-            Some(record) if !record.asked => record.conn.wanted(turn, self.settings.last()),
-            _ => None,
-        };
-        let Some(size) = size else {
-            return;
-        };
-        if self.is_ours(slot) {
-            self.offer(slot, Direction::FromOpener, size);
-        } else {
-            if let Some(record) = self.records.lock().at(turn) {
-                record.asked = true;
-            }
-            self.post(Message::Want { slot, size });
-        }
-    }
-
-    /// The peer wants a larger segment to write to.
-    pub(super) fn want(&self, slot: Slot, size: Size) {
-        if let Some(record) = self.records.lock().get(slot) {
-            record.wanted = Some(size.min(self.settings.last()));
-        }
-        self.offer_wanted(slot);
-    }
-
-    /// Offers what the peer wants, if it does not have as much, as soon as our end has gone over to
-    /// what it had got before.
-    fn offer_wanted(&self, slot: Slot) {
-        let direction = Direction::ToOpener;
-        let at = direction.index();
-        let size = {
-            let mut records = self.records.lock();
-            let Some(record) = records.get(slot) else {
-                return;
-            };
-            let held = record.segments[at].len();
-            record.wanted = record
-                .wanted
-                .filter(|size| size.bytes() as usize > held || !record.is_settled(direction));
-            record.wanted
-        };
-        if let Some(size) = size {
-            self.offer(slot, direction, size);
-        }
-    }
-
     /// Offers a segment of `size` for a direction of a connection that we have opened, unless one is
     /// on its way.
-    fn offer(&self, slot: Slot, direction: Direction, size: Size) {
+    pub(super) fn offer(&self, slot: Slot, direction: Direction, size: Size) {
         let at = direction.index();
         let mut records = self.records.lock();
         let Some(record) = records.get(slot) else {
@@ -180,8 +131,13 @@ impl Peer {
         }
         let Ok((offered, lists)) = self.segment(size) else {
             record.uses[at].declined(self.now());
-            if direction == Direction::FromOpener {
-                record.conn.refuse(record.turn, size);
+            match direction {
+                Direction::FromOpener => self.cannot_have(record, size),
+                Direction::ToOpener => {
+                    let wanted = record.wanted.take();
+                    drop(records);
+                    self.cannot_give(slot, wanted);
+                }
             }
             return;
         };
@@ -240,7 +196,7 @@ impl Peer {
         record.asked = false;
         let Some(segment) = mapped.filter(|_| record.is_settled(direction)) else {
             if direction == Direction::ToOpener {
-                record.conn.refuse(record.turn, offer.size);
+                self.cannot_have(record, offer.size);
             }
             drop(records);
             self.post(Message::Declined { slot, direction });
@@ -343,7 +299,7 @@ impl Peer {
         match direction {
             Direction::FromOpener => {
                 if let Some(size) = Size::from_bytes(offered.segment.len() as u32) {
-                    record.conn.refuse(record.turn, size);
+                    self.cannot_have(record, size);
                 }
             }
             Direction::ToOpener => {
@@ -356,6 +312,7 @@ impl Peer {
         }
         drop(records);
         drop(offered);
+        self.settled(slot, direction);
         Ok(())
     }
 
@@ -371,6 +328,7 @@ impl Peer {
             before
         };
         drop(before);
+        self.settled(slot, direction);
         Ok(())
     }
 
@@ -394,13 +352,5 @@ impl Peer {
         };
         drop(before);
         self.post(Message::Dropped { slot, direction });
-    }
-
-    /// A ring that we write has gone over to another segment: both ends look.
-    pub(super) fn moved(&self, turn: Turn) {
-        self.ring(turn.slot());
-        if let Some(sock) = self.bells.sock(turn) {
-            sock.write_space();
-        }
     }
 }

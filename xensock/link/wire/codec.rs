@@ -73,7 +73,9 @@ impl Message {
             Message::Datagram {
                 src_port, dst_port, ..
             } => frame.words(&[src_port, dst_port]),
-            Message::Want { slot, size } => frame.words(&[slot.number(), size.order().into()]),
+            Message::Want { slot, size } | Message::NoLarger { slot, size } => {
+                frame.words(&[slot.number(), size.order().into()]);
+            }
             Message::Goodbye => (),
         }
         frame.finish(self)
@@ -119,6 +121,10 @@ impl Message {
             11 => return words.datagram(len),
             12 => Message::Goodbye,
             13 => Message::Want {
+                slot: words.slot()?,
+                size: words.size(Size::MAX_ORDER)?,
+            },
+            14 => Message::NoLarger {
                 slot: words.slot()?,
                 size: words.size(Size::MAX_ORDER)?,
             },

@@ -246,6 +246,14 @@ pub enum Message {
         /// How large.
         size: Size,
     },
+    /// Opener: the segment that the other side wants is not to be had. That has to do with what it
+    /// has.
+    NoLarger {
+        /// Which connection.
+        slot: Slot,
+        /// How large it was to be.
+        size: Size,
+    },
     /// Opener: another segment for a direction.
     Offer(Offer),
     /// Not the opener: the segment offered is mapped, and the producer may go over to it.
@@ -299,6 +307,7 @@ impl Message {
             Message::Datagram { .. } => 11,
             Message::Goodbye => 12,
             Message::Want { .. } => 13,
+            Message::NoLarger { .. } => 14,
         }
     }
 
@@ -312,6 +321,7 @@ impl Message {
             | Message::Reset { slot, .. }
             | Message::Released { slot }
             | Message::Want { slot, .. }
+            | Message::NoLarger { slot, .. }
             | Message::Taken { slot, .. }
             | Message::Declined { slot, .. }
             | Message::Dropped { slot, .. } => Some(*slot),

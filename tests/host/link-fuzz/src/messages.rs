@@ -92,7 +92,7 @@ fn message(bytes: &mut Bytes<'_>) -> Option<Message> {
             4,
         ],
         8..=10 => &[slot, (bytes.byte() % 2).into()],
-        13 => &[slot, (bytes.byte() % 14).into()],
+        13 | 14 => &[slot, (bytes.byte() % 14).into()],
         _ => &[],
     };
     let head: Vec<_> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

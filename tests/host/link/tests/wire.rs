@@ -65,7 +65,7 @@ fn offer() -> impl Strategy<Value = Offer> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let about = (slot(), direction(), reason(), any::<[u32; 3]>(), 0..11u32);
+    let about = (slot(), direction(), reason(), any::<[u32; 3]>(), 0..12u32);
     let other = about.prop_map(|(slot, direction, reason, words, which)| match which {
         0 => Message::Hello {
             version: words[0],
@@ -83,6 +83,13 @@ fn message() -> impl Strategy<Value = Message> {
             dst_port: words[1],
             len: words[2] % 8193,
         },
+        9 | 10 => {
+            let size = Size::from_order((words[0] % 13) as u8).unwrap();
+            match which {
+                9 => Message::Want { slot, size },
+                _ => Message::NoLarger { slot, size },
+            }
+        }
         _ => Message::Goodbye,
     });
     prop_oneof![
@@ -187,7 +194,8 @@ fn values_out_of_range_are_refused() {
     assert_eq!(refused(2, &[1, 0, 0, 0, 0, 0, 4]), Err(Malformed::Value));
     assert_eq!(refused(0, &[]), Err(Malformed::Kind));
     assert_eq!(refused(13, &[1, 13]), Err(Malformed::Value));
-    assert_eq!(refused(14, &[]), Err(Malformed::Kind));
+    assert_eq!(refused(14, &[1, 13]), Err(Malformed::Value));
+    assert_eq!(refused(15, &[]), Err(Malformed::Kind));
     assert_eq!(
         refused(5, &[1, 99]),
         Ok(Message::Reset {

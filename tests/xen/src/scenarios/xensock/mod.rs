@@ -12,6 +12,7 @@ mod idle;
 mod kernel;
 mod knobs;
 mod load;
+mod packets;
 mod programs;
 mod rings;
 mod rules;
@@ -96,12 +97,13 @@ pub const CHECKED: [&str; 11] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 12] = [
+pub const BETWEEN_DOMAINS: [Scenario; 13] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
     one("xensock_rings", rings::rings),
+    one("xensock_too_long", packets::too_long),
     one("xensock_datagrams", datagrams::datagrams),
     one("xensock_busy", busy::busy),
     one("xensock_idle", idle::idle),
