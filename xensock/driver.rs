@@ -305,6 +305,7 @@ impl Pausing for Worker<Driver> {
     }
 
     fn proceed(&self) {
+        self.rendezvous.forget();
         let ready = self.settings.ask_again().and_then(|()| self.prepare());
         if let Err(error) = ready {
             pr_warn!("no other domain can be called any more: {error:?}\n");

@@ -70,6 +70,14 @@ impl Rendezvous {
         *prepared = Some(own);
         Ok(())
     }
+
+    /// The directory may be gone: what is restored has a new one in xenstore, even where it has the
+    /// number it had.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn forget(&self) {
+        *self.prepared.lock() = None;
+    }
 }
 
 /// Calls the domain `peer`; the same call may be made again and again.

@@ -181,6 +181,15 @@ impl Bed {
         Ok(output.elapsed)
     }
 
+    /// Saves a guest to a file in dom0, and lets it go on in the same domain.
+    pub fn checkpoint(&self, name: &str, file: &str) -> Result<Duration> {
+        let output = self
+            .dom0()
+            .run_within(&["xl", "save", "-c", name, file], DOMAIN_LIMIT)?
+            .ok()?;
+        Ok(output.elapsed)
+    }
+
     /// Lets a guest have so much memory, whatever its target.
     pub fn allow(&self, name: &str, mib: u64) -> Result<()> {
         let most = format!("{mib}m");

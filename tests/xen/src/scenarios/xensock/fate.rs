@@ -166,6 +166,26 @@ pub fn restored(ends: &Ends<'_>) -> Result<()> {
     reach(&back)
 }
 
+/// The server is suspended and goes on with the number it had, in a xenstore that knows nothing of its driver, as
+/// on a host that it has migrated to.
+pub fn same_number(ends: &Ends<'_>) -> Result<()> {
+    let (bed, name) = (ends.bed, ends.server.machine.name());
+    let file = format!("/tmp/{name}.checkpoint");
+    let before = ends.server_cid()?;
+    reach_served(ends)?;
+    bed.xenstore_remove(name, "data/xsock")?;
+    bed.checkpoint(name, &file)?;
+    bed.dom0().run(&["rm", &file])?.ok()?;
+    ensure!(ends.server_cid()? == before, "another domain");
+    let _client = ends.client.serve("vsock")?;
+    let back = Ends {
+        server: ends.client.clone(),
+        client: ends.server.clone(),
+        ..*ends
+    };
+    reach(&back)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

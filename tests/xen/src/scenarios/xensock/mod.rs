@@ -114,11 +114,12 @@ pub const BETWEEN_DOMAINS: [Scenario; 13] = [
 ];
 
 /// For two domains, of which the server may come to its end.
-pub const FATES: [Scenario; 4] = [
+pub const FATES: [Scenario; 5] = [
     one("xensock_stalled", stall::stalled),
     one("xensock_destroyed", fate::destroyed),
     one("xensock_paused", fate::paused),
     one("xensock_restored", fate::restored),
+    one("xensock_same_number", fate::same_number),
 ];
 
 const fn one(name: &'static str, run: fn(&Ends<'_>) -> Result<()>) -> Scenario {
