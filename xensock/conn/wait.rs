@@ -136,10 +136,15 @@ impl Conn {
             Kind::Seqpacket => 1,
             _ => u32::try_from(target).unwrap_or(u32::MAX),
         };
-        self.try_rx(sock, |rx| {
+        let (there, overtaken) = self.try_rx(sock, |rx| {
             let target = target.min(rx.ring.size().bytes() / 2);
-            rx.ring.want_data(&rx.lines, target)
-        })
+            let there = rx.ring.want_data(&rx.lines, target)?;
+            Ok((there, rx.ring.overtaken()))
+        })?;
+        if overtaken {
+            sock.hold().data_ready();
+        }
+        Ok(there)
     }
 
     fn want_space(&self, sock: &Locked) -> Result<bool> {

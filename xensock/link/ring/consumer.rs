@@ -46,6 +46,9 @@ pub struct Consumer {
     switch: Option<Switch>,
     /// Which segment was left behind, until the driver has taken note.
     left: Option<usize>,
+    /// Up to where the producer has to get for the event that was asked for last.
+    event: Option<u32>,
+    overtaken: bool,
     broken: Option<Broken>,
 }
 
@@ -61,6 +64,8 @@ impl Consumer {
             offered: None,
             switch: None,
             left: None,
+            event: None,
+            overtaken: false,
             broken: None,
         }
     }
@@ -147,11 +152,15 @@ impl Consumer {
     /// A `need` of more than the producer can write before something is read counts as so much.
     /// Who waits for packets asks for a single byte: a producer without room for a packet leaves
     /// the rest of the ring empty.
+    ///
+    /// Where several wait, the event is for the one that wants least: all look again then. See
+    /// [`Consumer::overtaken`].
     pub fn want_data<L: Lines>(&mut self, lines: &L, need: u32) -> Result<bool, Broken> {
         self.look(lines)?;
         let mut wanted = need.clamp(1, self.most());
         loop {
-            let at = self.cons.wrapping_add(wanted);
+            let at = self.nearer(self.cons.wrapping_add(wanted));
+            self.event = Some(at);
             lines.store(Field::DataEvent, at.wrapping_sub(1));
             lines.barrier(Fence::WantData);
             self.look(lines)?;
@@ -165,6 +174,13 @@ impl Consumer {
             }
             wanted = reachable;
         }
+    }
+
+    /// Whether [`Consumer::want_data`] was called, since the last call of this, for more than
+    /// somebody had wanted before that has it by now: the event for that one may not come any more,
+    /// so that all who wait must be told to look again.
+    pub fn overtaken(&mut self) -> bool {
+        core::mem::take(&mut self.overtaken)
     }
 
     /// Looks whether nothing will follow and everything has been read.
@@ -209,6 +225,21 @@ impl Consumer {
     /// has: it is not read from any more.
     pub fn crossed(&mut self) -> Option<usize> {
         self.left.take()
+    }
+
+    /// Up to where the producer has to get for the next event, now that somebody wants one at `at`.
+    fn nearer(&mut self, at: u32) -> u32 {
+        match self.event {
+            Some(event) if is_before(event, at) => {
+                if is_before(self.prod, event) {
+                    return event;
+                }
+                // Nobody can want less than the next byte.
+                self.overtaken |= at != self.cons.wrapping_add(1);
+                at
+            }
+            _ => at,
+        }
     }
 
     /// Bytes in the segment that is read from, as of the last look.
@@ -282,4 +313,9 @@ impl Consumer {
     fn sound(&self) -> Result<(), Broken> {
         self.broken.map_or(Ok(()), Err)
     }
+}
+
+/// Whether index `one` comes before `other`.
+const fn is_before(one: u32, other: u32) -> bool {
+    other.wrapping_sub(one).wrapping_sub(1) < u32::MAX / 2
 }

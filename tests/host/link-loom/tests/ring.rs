@@ -169,6 +169,29 @@ fn there_and_back() {
     });
 }
 
+/// At the reading end one waits for a cell, and then one for two; there will be one. `heeds`: the
+/// reader that may miss its event is told by the other one.
+fn two_wait(heeds: bool) {
+    explore(3, move || {
+        let (mut producer, mut consumer) = used(Weak::Nothing);
+        let writer = thread::spawn(move || producer.write(1));
+        let End { ring, words, .. } = &mut consumer;
+        if !ring.want_data(words, CELL).unwrap()
+            && !ring.want_data(words, 2 * CELL).unwrap()
+            && !(ring.overtaken() && heeds)
+        {
+            consumer.own.wait();
+        }
+        assert_eq!(consumer.ring.available(&consumer.words), Ok(CELL));
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn who_waits_for_less_is_woken() {
+    two_wait(true);
+}
+
 #[test]
 fn bytes_go_through() {
     through(Weak::Nothing);
@@ -262,6 +285,7 @@ needed! {
     needs_barrier_after_want_space: on(Weak::Barrier(Fence::WantSpace)), "deadlock";
     needs_recheck_of_data: on(Weak::Recheck(Fence::WantData)), "deadlock";
     needs_recheck_of_space: on(Weak::Recheck(Fence::WantSpace)), "deadlock";
+    needs_word_of_who_overtakes: two_wait(false), "deadlock";
     needs_release_of_producers_generation: over(Weak::Store(Field::ProdGen)), "SwitchPoint";
     needs_acquire_of_producers_generation: over(Weak::Load(Field::ProdGen)), "SwitchPoint";
     needs_release_of_consumers_generation: over(Weak::Store(Field::ConsGen)), "Consumer";

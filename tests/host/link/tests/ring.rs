@@ -147,6 +147,38 @@ fn only_who_waits_gets_an_event() {
 }
 
 #[test]
+fn of_two_who_wait_the_one_that_wants_less_gets_the_event() {
+    for (first, second) in [(100, 10), (10, 100)] {
+        let (words, mut producer, mut consumer) = ends(TWO_PAGES);
+        producer.publish(&words, 1).unwrap();
+        assert_eq!(consumer.available(&words), Ok(1));
+        consumer.release(&words, 1).unwrap();
+        assert_eq!(consumer.want_data(&words, first), Ok(false));
+        assert_eq!(consumer.want_data(&words, second), Ok(false));
+        assert!(!consumer.overtaken());
+        assert_eq!(producer.publish(&words, 9), Ok(false));
+        assert_eq!(producer.publish(&words, 1), Ok(true));
+        // Both look again. That event may not have been seen yet when the next one is asked for.
+        assert_eq!(consumer.want_data(&words, 100), Ok(false));
+        assert!(consumer.overtaken() && !consumer.overtaken());
+        assert_eq!(producer.publish(&words, 89), Ok(false));
+        assert_eq!(producer.publish(&words, 1), Ok(true));
+    }
+}
+
+#[test]
+fn who_waits_for_the_next_byte_overtakes_nobody() {
+    let (words, mut producer, mut consumer) = ends(TWO_PAGES);
+    for _ in 0..3 {
+        assert_eq!(consumer.want_data(&words, 1), Ok(false));
+        assert_eq!(producer.publish(&words, 1), Ok(true));
+        assert_eq!(consumer.available(&words), Ok(1));
+        consumer.release(&words, 1).unwrap();
+        assert!(!consumer.overtaken());
+    }
+}
+
+#[test]
 fn a_waiting_writer_is_told_when_half_is_free() {
     let (words, mut producer, mut consumer) = ends(TWO_PAGES);
     producer.publish(&words, 8192).unwrap();
