@@ -54,6 +54,12 @@ impl Peer {
         !tasks.is_empty()
     }
 
+    /// Makes none of the connections that the peer has asked for: the link ends.
+    pub(super) fn forget_asked(&self) {
+        let mut tasks = self.later.lock();
+        tasks.retain(|task| !matches!(task, Later::Connect(_)));
+    }
+
     /// Does something unless a socket is locked. Returns whether it is done.
     fn attempt(&self, task: &Later) -> bool {
         match task {

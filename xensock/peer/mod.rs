@@ -91,8 +91,10 @@ enum Phase {
     Up = 1,
     /// To be torn down.
     Ended = 2,
-    /// Torn down.
-    Over = 3,
+    /// Torn down, but a locked socket has still to be told.
+    Down = 3,
+    /// Nothing is left to be done.
+    Over = 4,
 }
 
 /// A link to another domain.
@@ -296,7 +298,7 @@ impl Peer {
         self.phase.load(Relaxed) <= Phase::Up as u32
     }
 
-    /// Whether it has been torn down.
+    /// Whether it has been torn down, and all who had to be told were.
     pub(crate) fn is_over(&self) -> bool {
         self.phase.load(Relaxed) == Phase::Over as u32
     }

@@ -78,6 +78,7 @@ impl Peer {
             phase if phase == Phase::Calling as u32 => "calling",
             phase if phase == Phase::Up as u32 => "up",
             phase if phase == Phase::Ended as u32 => "ended",
+            phase if phase == Phase::Down as u32 => "down",
             _ => "over",
         };
         writeln!(

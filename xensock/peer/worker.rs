@@ -141,18 +141,29 @@ impl Peer {
         }
     }
 
-    /// Ends all connections and gives the memory back.
+    /// Ends all connections and gives their memory back. Returns whether a locked socket has still
+    /// to be told: then this is to be called again.
     ///
     /// Context: process context, may sleep; no socket is locked.
-    pub(crate) fn tear_down(&self) {
-        if self.phase.load(Relaxed) == Phase::Over as u32 {
-            return;
+    pub(crate) fn tear_down(&self) -> bool {
+        if self.phase.load(Relaxed) < Phase::Down as u32 {
+            self.end_all();
+            self.phase.store(Phase::Down as u32, Relaxed);
         }
+        let left = self.catch_up();
+        if !left && self.phase.xchg(Phase::Over as u32, Relaxed) != Phase::Over as u32 {
+            self.settings.reap();
+        }
+        left
+    }
+
+    fn end_all(&self) {
         let calling = self.phase.load(Relaxed) == Phase::Calling as u32;
         self.phase.store(Phase::Ended as u32, Relaxed);
         if let Ok(Sent::Tell) = self.control.send(Message::Goodbye) {
             self.ring_control();
         }
+        self.forget_asked();
         for slot in (0..SLOTS).filter_map(Slot::new) {
             let record = self.records.lock().take(slot);
             if let Some(record) = record {
@@ -164,9 +175,7 @@ impl Peer {
         }
         self.bells.set_worker(None);
         self.leave_home();
-        self.phase.store(Phase::Over as u32, Relaxed);
         self.note_down();
-        self.settings.reap();
     }
 }
 
@@ -189,8 +198,7 @@ impl Task for Peer {
         let late = self.catch_up();
         let again = if self.is_alive() { self.look() } else { None };
         if !self.is_alive() {
-            self.tear_down();
-            return None;
+            return self.tear_down().then_some(AGAIN_MS);
         }
         match (received, late) {
             (BUDGET, _) => Some(0),

@@ -114,8 +114,9 @@ pub const BETWEEN_DOMAINS: [Scenario; 13] = [
 ];
 
 /// For two domains, of which the server may come to its end.
-pub const FATES: [Scenario; 5] = [
+pub const FATES: [Scenario; 6] = [
     one("xensock_stalled", stall::stalled),
+    one("xensock_stalled_end", stall::stalled_end),
     one("xensock_destroyed", fate::destroyed),
     one("xensock_paused", fate::paused),
     one("xensock_restored", fate::restored),

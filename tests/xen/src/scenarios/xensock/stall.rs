@@ -27,6 +27,35 @@ impl Started<'_> {
     }
 }
 
+const GO: &str = "/tmp/stall-go";
+const NOBODY: u32 = 7004;
+const ECONNRESET: u32 = 104;
+
+/// A socket is locked while its connection is to come about and the other domain is destroyed. When it is free
+/// again its program hears of that.
+pub fn stalled_end(ends: &Ends<'_>) -> Result<()> {
+    let (bed, name) = (ends.bed, ends.server.machine.name());
+    super::fate::reach_served(ends)?;
+    let cid = ends.server_cid()?.to_string();
+    // Nobody answers there.
+    bed.dom0().run(&["xl", "pause", name])?.ok()?;
+    let connecting = ends
+        .client
+        .stall(&["connect", &cid, &NOBODY.to_string()])?;
+    connecting.wait_for_stall()?;
+    let ended = ends.client.figure("links")?;
+    bed.destroy(name)?;
+    wait_until("the end of the link", || {
+        Ok(ends.client.figure("links")? < ended)
+    })?;
+    connecting.wait_for_stall()?;
+    ends.client.machine.write(GO, "")?;
+    connecting.wait_for_word(&format!("error {ECONNRESET}."))?;
+    bed.create(name)?;
+    bed.wait_for_guest(name)?;
+    ends.server.insmod()
+}
+
 /// One stalls while it receives and the ring is to grow, one while it sends, and one while it sets an option
 /// of a socket that others connect to.
 pub fn stalled(ends: &Ends<'_>) -> Result<()> {
