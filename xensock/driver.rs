@@ -37,13 +37,22 @@ use kernel::{
     pr_warn_once,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
-    time::Msecs, //
+    time::{
+        Instant,
+        Monotonic,
+        Msecs, //
+    }, //
 };
 
-/// How long calls wait for others, so that nobody can keep the worker busy with calls alone.
+/// How long calls wait after others were answered, so that nobody can keep the worker busy with calls
+/// alone.
 const CALLS_MS: Msecs = 20;
 
 /// More domains than a host has.
@@ -86,6 +95,9 @@ pub(crate) struct Driver {
     /// Domains that have called since the worker last looked.
     #[pin]
     callers: Mutex<KVec<DomId>>,
+    start: Instant<Monotonic>,
+    /// When calls are answered again, in milliseconds since the start.
+    answer_at: Atomic<u64>,
 }
 
 impl Driver {
@@ -96,6 +108,8 @@ impl Driver {
             rendezvous <- Rendezvous::new(),
             links <- new_mutex!(KVec::new()),
             callers <- new_mutex!(KVec::new()),
+            start: Instant::now(),
+            answer_at: Atomic::new(0),
         })
     }
 
@@ -238,6 +252,29 @@ impl Driver {
         Ok(())
     }
 
+    /// Answers all calls, unless others were answered just now. Returns when to try again.
+    fn answer_all(&self) -> Option<Msecs> {
+        if self.now() < self.answer_at.load(Relaxed) {
+            return (!self.callers.lock().is_empty()).then_some(CALLS_MS);
+        }
+        let callers = core::mem::take(&mut *self.callers.lock());
+        for caller in &callers {
+            if let Err(error) = self.answer(*caller) {
+                pr_debug!("domain {caller} has called in vain: {error:?}\n");
+            }
+        }
+        if !callers.is_empty() {
+            let then = self.now() + u64::from(CALLS_MS);
+            self.answer_at.store(then, Relaxed);
+        }
+        None
+    }
+
+    /// Milliseconds since the start.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(0)
+    }
+
     /// Drops the links that have come to their end.
     fn reap(&self) {
         let over = || {
@@ -264,14 +301,8 @@ impl Driver {
 
 impl Task for Driver {
     fn step(&self) -> Option<Msecs> {
-        let callers = core::mem::take(&mut *self.callers.lock());
-        for caller in &callers {
-            if let Err(error) = self.answer(*caller) {
-                pr_debug!("domain {caller} has called in vain: {error:?}\n");
-            }
-        }
         self.reap();
-        (!callers.is_empty()).then_some(CALLS_MS)
+        self.answer_all()
     }
 }
 
