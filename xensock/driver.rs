@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! All links of this domain, and how they come about.
+//!
+//! Lock order: `making`, then `links`. Only the first is held while xenstored is asked.
 
 use crate::{
     account::Account,
@@ -90,6 +92,9 @@ pub(crate) struct Driver {
     settings: Arc<Settings>,
     #[pin]
     rendezvous: Rendezvous,
+    /// Held by whoever makes a link, so that each domain has one account.
+    #[pin]
+    making: Mutex<()>,
     #[pin]
     links: Mutex<KVec<Arc<Worker<Peer>>>>,
     /// Domains that have called since the worker last looked.
@@ -106,6 +111,7 @@ impl Driver {
         try_pin_init!(Self {
             settings,
             rendezvous <- Rendezvous::new(),
+            making <- new_mutex!(()),
             links <- new_mutex!(KVec::new()),
             callers <- new_mutex!(KVec::new()),
             start: Instant::now(),
@@ -208,22 +214,41 @@ impl Driver {
     ///
     /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), what xenstored says.
     pub(crate) fn link(&self, peer: DomId) -> Result<(Arc<Worker<Peer>>, bool)> {
-        let mut links = self.links.lock();
-        let alive = |link: &&Arc<Worker<Peer>>| link.domain() == peer && link.is_alive();
-        if let Some(link) = links.iter().find(alive) {
-            return Ok((link.clone(), false));
+        if let Some(link) = self.alive(peer) {
+            return Ok((link, false));
         }
-
+        let _making = self.making.lock();
+        // Whoever was before us may have called the same domain.
+        if let Some(link) = self.alive(peer) {
+            return Ok((link, false));
+        }
         self.prepare()?;
-        links.reserve(1, GFP_KERNEL)?;
-        let account = self.account(&links, peer)?;
-        let link = Peer::call(self.settings.clone(), account, peer)?;
-        links.push(link.clone(), GFP_KERNEL)?;
+        let link = Peer::call(self.settings.clone(), self.account(peer)?, peer)?;
+        self.keep(&link)?;
         Ok((link, true))
     }
 
+    /// The link to `peer`, if there is one.
+    fn alive(&self, peer: DomId) -> Option<Arc<Worker<Peer>>> {
+        let links = self.links.lock();
+        let mut links = links.iter();
+        links
+            .find(|link| link.domain() == peer && link.is_alive())
+            .cloned()
+    }
+
+    /// Has a new link among the others.
+    fn keep(&self, link: &Arc<Worker<Peer>>) -> Result {
+        let kept = self.links.lock().push(link.clone(), GFP_KERNEL);
+        kept.map_err(|error| {
+            link.tear_down();
+            error.into()
+        })
+    }
+
     /// The account of a domain: that of a link with it, also of one that ends, if there is one.
-    fn account(&self, links: &[Arc<Worker<Peer>>], domain: DomId) -> Result<Arc<Account>> {
+    fn account(&self, domain: DomId) -> Result<Arc<Account>> {
+        let links = self.links.lock();
         match links.iter().find(|link| link.domain() == domain) {
             Some(link) => Ok(link.account().clone()),
             None => Arc::pin_init(Account::new(self.settings.clone()), GFP_KERNEL),
@@ -236,20 +261,20 @@ impl Driver {
             pr_warn_once!("domain {caller} calls in a way that makes no sense\n");
             return Ok(());
         };
-        let mut links = self.links.lock();
-        for link in links.iter().filter(|link| link.answers(caller)) {
+        let _making = self.making.lock();
+        for link in self.links.lock().iter() {
+            if !link.answers(caller) {
+                continue;
+            }
             if link.is_call(&call) && link.is_alive() {
                 return Ok(());
             }
             // It has begun anew.
             link.end();
         }
-
-        links.reserve(1, GFP_KERNEL)?;
-        let account = self.account(&links, caller)?;
+        let account = self.account(caller)?;
         let link = Peer::answer(self.settings.clone(), account, caller, call)?;
-        links.push(link, GFP_KERNEL)?;
-        Ok(())
+        self.keep(&link)
     }
 
     /// Answers all calls, unless others were answered just now. Returns when to try again.
