@@ -188,13 +188,16 @@ impl Peer {
     /// The peer offers a segment for a direction of a connection that it has opened.
     pub(super) fn offered(&self, offer: &Offer) -> Result<(), Lost> {
         let (slot, direction) = (offer.slot, offer.direction);
-        let mapped = self.map(offer);
+        let mapped = match self.is_due(offer) {
+            true => self.map(offer),
+            false => None,
+        };
         let mut records = self.records.lock();
         let Some(record) = records.get(slot) else {
             return Ok(());
         };
         record.asked = false;
-        let Some(segment) = mapped.filter(|_| record.is_settled(direction)) else {
+        let Some(segment) = mapped else {
             if direction == Direction::ToOpener {
                 self.cannot_have(record, offer.size);
             }
@@ -217,6 +220,17 @@ impl Peer {
             false => Message::Declined { slot, direction },
         });
         Ok(())
+    }
+
+    /// Whether what the peer offers may be: nothing else is under way, and it is no larger than
+    /// segments get here, or than the one there is.
+    fn is_due(&self, offer: &Offer) -> bool {
+        let mut records = self.records.lock();
+        records.get(offer.slot).is_some_and(|record| {
+            let held = record.segments[offer.direction.index()].len();
+            let most = held.max(self.settings.last().bytes() as usize);
+            record.is_settled(offer.direction) && offer.size.bytes() as usize <= most
+        })
     }
 
     /// Makes the ring that we write go over to the segment that waits for that, if there is one,
@@ -292,14 +306,22 @@ impl Peer {
 
     /// The peer has not mapped what we have offered.
     pub(super) fn declined(&self, slot: Slot, direction: Direction) -> Result<(), Lost> {
+        let at = direction.index();
         let mut records = self.records.lock();
         let record = records.get(slot).ok_or(Lost)?;
-        let offered = record.offered[direction.index()].take().ok_or(Lost)?;
-        record.uses[direction.index()].declined(self.now());
+        let offered = record.offered[at].take().ok_or(Lost)?;
+        record.uses[at].declined(self.now());
+        let mut less = None;
         match direction {
             Direction::FromOpener => {
+                let held = record.segments[at].len();
                 if let Some(size) = Size::from_bytes(offered.segment.len() as u32) {
-                    self.cannot_have(record, size);
+                    // It may be the peer's largest that is smaller.
+                    let half = size.half();
+                    less = half.filter(|half| half.bytes() as usize > held);
+                    if less.is_none() {
+                        self.cannot_have(record, size);
+                    }
                 }
             }
             Direction::ToOpener => {
@@ -312,7 +334,10 @@ impl Peer {
         }
         drop(records);
         drop(offered);
-        self.settled(slot, direction);
+        match less {
+            Some(size) => self.offer(slot, direction, size),
+            None => self.settled(slot, direction),
+        }
         Ok(())
     }
 

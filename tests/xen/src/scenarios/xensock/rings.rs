@@ -4,6 +4,7 @@
 use super::knobs::Knobs;
 use super::{DOM0, End, Ends, wait_until};
 use anyhow::{Result, ensure};
+use std::time::Duration;
 
 const PORT: u32 = 5400;
 const MOST_KIB: u64 = 4096;
@@ -16,6 +17,10 @@ const PAUSE_MS: &str = "2500";
 const BYTES: u64 = 8_000_000;
 const EVENTS: &str = "/sys/kernel/tracing/events/xensock/xensock_grow/enable";
 const TRACE: &str = "/sys/kernel/tracing/trace";
+const LINKS: &str = "/sys/kernel/debug/xensock/links";
+/// Of one end, where the other one has the default.
+const SMALL_KIB: u64 = 64;
+const MORE: Duration = Duration::from_secs(1);
 
 /// How often rings have grown and shrunk at an end.
 fn exchanged(end: &End<'_>) -> Result<[u64; 2]> {
@@ -106,5 +111,38 @@ fn back(ends: &Ends<'_>) -> Result<()> {
     client.wait_for_word("done")?;
     let output = client.output()?;
     ensure!(output.contains(wanted.trim()), "{output:?}, not {wanted:?}");
+    Ok(())
+}
+
+/// The sizes of all rings that an end has, in KiB.
+fn sizes(end: &End<'_>) -> Result<Vec<u64>> {
+    let text = end.machine.read(LINKS)?;
+    let words = text.split_whitespace();
+    let sizes = words.filter_map(|word| word.strip_prefix("size=")?.parse::<u64>().ok());
+    Ok(sizes.map(|bytes| bytes >> 10).collect())
+}
+
+/// The largest ring is the smaller one of both ends', whichever has opened the connection.
+pub fn largest(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    super::fate::reach_served(ends)?;
+    let _server = ends.server.serve("vsock")?;
+    let there = ends.there("vsock")?;
+    for limited in [&ends.server, &ends.client] {
+        limited.set("largest_ring_kb", &SMALL_KIB.to_string())?;
+        let stream = ends
+            .client
+            .start_load("stream", &there, &["65536", "600000ms", "1"])?;
+        wait_until("a ring of the smaller size", || {
+            Ok(sizes(&ends.client)?.iter().any(|kib| *kib >= SMALL_KIB))
+        })?;
+        // It would grow again at once.
+        std::thread::sleep(MORE);
+        let most = sizes(&ends.client)?.into_iter().max();
+        ensure!(most == Some(SMALL_KIB), "{most:?} KiB");
+        drop(stream);
+        limited.default_knobs()?;
+        ends.client.wait_for_figure("sockets", 0)?;
+    }
     Ok(())
 }
