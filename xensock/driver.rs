@@ -26,7 +26,10 @@ use crate::{
         Rendezvous, //
     },
     settings::Settings,
-    vsock::Kind,
+    vsock::{
+        Kind,
+        SocketError, //
+    },
     xen::{
         domain::DomId,
         lifecycle::Pausing,
@@ -59,6 +62,10 @@ const CALLS_MS: Msecs = 20;
 
 /// More domains than a host has.
 const CALLERS: usize = 4096;
+
+/// So many domains that have no driver are called at once, at the most: any program may call, and each
+/// call has a link's memory and an event channel until it is given up.
+const CALLS: usize = 32;
 
 /// A connection of any link.
 pub(crate) struct Found {
@@ -212,7 +219,8 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), what xenstored says.
+    /// `ENOMEM`, `ENOSPC` (no event channel or grant is left), what xenstored says; `ENOBUFS` if the
+    /// domain has no driver, and as many such are called as may be.
     pub(crate) fn link(&self, peer: DomId) -> Result<(Arc<Worker<Peer>>, bool)> {
         if let Some(link) = self.alive(peer) {
             return Ok((link, false));
@@ -221,6 +229,11 @@ impl Driver {
         // Whoever was before us may have called the same domain.
         if let Some(link) = self.alive(peer) {
             return Ok((link, false));
+        }
+        let calls = |link: &&Arc<Worker<Peer>>| link.is_calling();
+        let calling = self.links.lock().iter().filter(calls).count();
+        if calling >= CALLS && rendezvous::is_gone(peer)? {
+            return Err(SocketError::NoBuffers.into());
         }
         self.prepare()?;
         let link = Peer::call(self.settings.clone(), self.account(peer)?, peer)?;

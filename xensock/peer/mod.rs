@@ -293,6 +293,11 @@ impl Peer {
         self.domain
     }
 
+    /// Whether it waits for the peer to answer.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.phase.load(Relaxed) == Phase::Calling as u32
+    }
+
     /// Whether it carries connections, or will.
     pub(crate) fn is_alive(&self) -> bool {
         self.phase.load(Relaxed) <= Phase::Up as u32

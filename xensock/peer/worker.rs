@@ -108,7 +108,7 @@ impl Peer {
     /// Looks whether the peer is there. Returns when to do so again; [`None`] if something will tell.
     fn look(&self) -> Option<Msecs> {
         let there = self.channel.status() == Status::Interdomain;
-        match (self.phase.load(Relaxed) == Phase::Calling as u32, there) {
+        match (self.is_calling(), there) {
             (true, true) => {
                 self.phase.store(Phase::Up as u32, Relaxed);
                 self.note_up();
@@ -158,7 +158,7 @@ impl Peer {
     }
 
     fn end_all(&self) {
-        let calling = self.phase.load(Relaxed) == Phase::Calling as u32;
+        let calling = self.is_calling();
         self.phase.store(Phase::Ended as u32, Relaxed);
         if let Ok(Sent::Tell) = self.control.send(Message::Goodbye) {
             self.ring_control();

@@ -97,11 +97,12 @@ pub const CHECKED: [&str; 11] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 14] = [
+pub const BETWEEN_DOMAINS: [Scenario; 15] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
+    one("xensock_nobody", rules::nobody),
     one("xensock_rings", rings::rings),
     one("xensock_largest", rings::largest),
     one("xensock_too_long", packets::too_long),

@@ -3,7 +3,7 @@
 
 use super::knobs::Knobs;
 use super::sight::echo;
-use super::{CID_HOST, DOM0, Ends, Started};
+use super::{CID_HOST, DOM0, Ends, Started, wait_until};
 use anyhow::{Context, Result, ensure};
 
 const E2BIG: u32 = 7;
@@ -18,6 +18,12 @@ const TOO_MUCH: &str = "No buffer space available";
 const LINK_KIB: u64 = 36;
 const CONNECTION_KIB: u64 = 4 + 32 + 16;
 const MOST: usize = 4;
+/// The addresses of domains that there are not: so many are asked for, and so many of them called.
+const NOBODY: u32 = 10_000;
+const ASKED: usize = 40;
+const CALLED: usize = 32;
+const ENOBUFS: &str = "105";
+const PROGRAM: &str = "/tmp/nobody.py";
 
 /// Starts what answers on a port of the server.
 fn answer<'a>(ends: &'a Ends<'_>, port: u32) -> Result<Started<'a>> {
@@ -223,4 +229,25 @@ pub fn limits(ends: &Ends<'_>) -> Result<()> {
         ends.server.cannot_set(name, text, ERANGE)?;
     }
     ends.server.cannot_set("first_ring_kb", "four", EINVAL)
+}
+
+/// Any program may connect to domains that there are not, but not to as many as it likes.
+pub fn nobody(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    let client = &ends.client;
+    let program = format!(
+        "import socket\n\
+         ends = [socket.socket(socket.AF_VSOCK) for _ in range({ASKED})]\n\
+         for cid, end in enumerate(ends, {NOBODY}):\n    \
+             end.setblocking(False)\n    \
+             print(end.connect_ex((cid, {PORT})))\n"
+    );
+    client.machine.write(PROGRAM, &program)?;
+    let said = client.shell(&format!("python3 {PROGRAM}"))?;
+    let refused = said.lines().filter(|line| *line == ENOBUFS).count();
+    println!("# {ends}: {refused} of {ASKED} are not called");
+    ensure!(refused == ASKED - CALLED, "{refused} are refused: {said}");
+    // Who is there can be reached all the same.
+    super::fate::reach_served(ends)?;
+    wait_until("the end of the calls", || Ok(client.figure("links")? <= 2))
 }
