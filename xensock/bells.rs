@@ -17,10 +17,12 @@ use crate::{
             GONE, //
         },
         slots::{
+            Side,
             Slot,
             SLOTS, //
         },
-        turn::Turn, //
+        turn::Turn,
+        wire, //
     },
     linux::{
         irqlock::IrqLock,
@@ -42,7 +44,13 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 /// The bell of the control rings: the last one. No connection has this slot.
@@ -85,11 +93,41 @@ impl Waiter {
     }
 }
 
+/// What the peer has last said of the control rings: a bell that is rung for nothing else is about
+/// nothing.
+struct Heard {
+    /// The lines of the ring that we write, and of the one that we read.
+    lines: (RingAt, RingAt),
+    /// The consumer's index of the first and the producer's of the other one.
+    indices: Atomic<u64>,
+}
+
+impl Heard {
+    fn new(header: &Arc<Shared>, side: Side) -> Self {
+        let lines = |producer| RingAt::new(header.clone(), wire::control_lines(producer));
+        Self {
+            lines: (lines(side), lines(side.other())),
+            indices: Atomic::new(0),
+        }
+    }
+
+    /// Whether the peer has said anything since the last call. For the handler only.
+    fn news(&self) -> bool {
+        let (tx, rx) = &self.lines;
+        let consumer = u64::from(tx.load(Field::Cons)) << 32;
+        let now = consumer | u64::from(rx.load(Field::Prod));
+        let news = now != self.indices.load(Relaxed);
+        self.indices.store(now, Relaxed);
+        news
+    }
+}
+
 /// Who waits on what, for the handler of a link's event channel.
 #[pin_data]
 pub(crate) struct Bells {
     /// The peer's bells: it rings them, we answer.
     bell: BellsAt,
+    heard: Heard,
     settings: Arc<Settings>,
     /// Events that went over this link, and that came.
     pub(crate) sent: Count,
@@ -102,14 +140,15 @@ pub(crate) struct Bells {
 }
 
 impl Bells {
-    /// Nobody waits yet.
+    /// Nobody waits yet. `header` has the bells; we are `side`.
     pub(crate) fn new(
         settings: Arc<Settings>,
-        region: Arc<Shared>,
-        at: usize,
+        header: Arc<Shared>,
+        side: Side,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            bell: BellsAt::new(region, at),
+            heard: Heard::new(&header, side),
+            bell: BellsAt::new(header, wire::bell(side.other())),
             settings,
             sent: Count::new(),
             received: Count::new(),
@@ -221,7 +260,9 @@ impl Handler for Arc<Bells> {
         doorbell::answer(&self.bell, |slot| {
             if slot.number() == CONTROL {
                 self.kick();
-                seen = Seen::Work;
+                if self.heard.news() {
+                    seen = Seen::Work;
+                }
             } else if let Seen::Work = self.wake(slot) {
                 seen = Seen::Work;
             }

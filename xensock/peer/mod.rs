@@ -164,7 +164,7 @@ impl Peer {
         let page = first(&header)?;
 
         let bells = Arc::pin_init(
-            Bells::new(settings.clone(), header.clone(), wire::bell(Side::Acceptor)),
+            Bells::new(settings.clone(), header.clone(), Side::Initiator),
             GFP_KERNEL,
         )?;
         let channel = Channel::listen(domain, bells.clone())?;
@@ -214,11 +214,7 @@ impl Peer {
         let control = Shared::map(&account, domain, &refs.map(u32::from_le_bytes))?;
 
         let bells = Arc::pin_init(
-            Bells::new(
-                settings.clone(),
-                header.clone(),
-                wire::bell(Side::Initiator),
-            ),
+            Bells::new(settings.clone(), header.clone(), Side::Acceptor),
             GFP_KERNEL,
         )?;
         let channel = Channel::connect(domain, call.port, bells.clone())?;
