@@ -48,12 +48,16 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The connection's record has all of `segments` as well: dropping one here never unmaps it.
+/// The connection's record has all of `segments` that are in use or to be gone over to as well:
+/// dropping one of those here never unmaps it. What the reading end has left goes to `left`, and from
+/// there to where it may be unmapped.
 pub(crate) struct End<R> {
     pub(crate) lines: RingAt,
     pub(crate) ring: R,
     /// The segment in use, and the one to go over to or that was left.
     pub(crate) segments: [Option<Arc<Shared>>; 2],
+    /// Not used any more, and perhaps nowhere else: its last reference may not be dropped here.
+    pub(crate) left: Option<Arc<Shared>>,
     pub(crate) link: Arc<Worker<Peer>>,
     pub(crate) turn: Turn,
     tally: Arc<Tally>,
@@ -140,6 +144,7 @@ impl<R> End<R> {
             lines,
             ring,
             segments: [Some(segment), None],
+            left: None,
             link,
             turn,
             tally,
@@ -246,12 +251,21 @@ impl Rx {
         Ok(())
     }
 
+    /// Expects the writer to go over to `segment`, which has that size. Returns false if it may not
+    /// yet.
+    pub(crate) fn expect_next(&mut self, size: Size, segment: Arc<Shared>) -> bool {
+        let free = self.left.is_none() && self.ring.offered(size);
+        if free {
+            self.segments[1 - self.ring.slot()] = Some(segment);
+        }
+        free
+    }
+
     /// Lets go of a segment that has been read to its end.
     pub(crate) fn follow(&mut self) {
         if let Some(left) = self.ring.crossed() {
-            if let Some(segment) = self.segments.get_mut(left) {
-                *segment = None;
-            }
+            // Nothing is there: no other segment was expected before it was taken away.
+            self.left = self.segments.get_mut(left).and_then(Option::take);
             self.tally.ring(self.way, self.ring.size().bytes());
             self.link.wish(self.turn, Wish::CROSSED);
         }

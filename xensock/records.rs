@@ -102,13 +102,10 @@ impl Record {
 
     /// Lets the ring that we read go over to `segment`; returns whether it can.
     pub(crate) fn follow(&mut self, size: Size, segment: Arc<Shared>) -> bool {
-        let followed = self.conn.with_rx(self.turn, |rx| {
-            let free = rx.ring.offered(size);
-            if free {
-                rx.segments[1 - rx.ring.slot()] = Some(segment.clone());
-            }
-            free
-        });
+        let next = segment.clone();
+        let followed = self
+            .conn
+            .with_rx(self.turn, |rx| rx.expect_next(size, next));
         if followed == Some(true) {
             self.next[Direction::FromOpener.index()] = Some(segment);
         }

@@ -5,7 +5,10 @@
 use super::Peer;
 use crate::{
     control::Lost,
-    ends::Switched,
+    ends::{
+        Rx,
+        Switched, //
+    },
     link::{
         grow::Tuning,
         segment::Size,
@@ -146,13 +149,8 @@ impl Peer {
         };
         if direction == Direction::ToOpener {
             let next = offered.segment.clone();
-            let taken = record.conn.with_rx(record.turn, |rx| {
-                let free = rx.ring.offered(size);
-                if free {
-                    rx.segments[1 - rx.ring.slot()] = Some(next);
-                }
-                free
-            });
+            let expects = |rx: &mut Rx| rx.expect_next(size, next);
+            let taken = record.conn.with_rx(record.turn, expects);
             if taken != Some(true) {
                 return;
             }
@@ -360,6 +358,9 @@ impl Peer {
     /// A ring that we read has gone over to another segment.
     pub(super) fn crossed(&self, turn: Turn) {
         let slot = turn.slot();
+        let conn = self.records.lock().at(turn).map(|found| found.conn.clone());
+        // Dropped where it may take its time.
+        drop(conn.and_then(|conn| conn.with_rx(turn, |rx| rx.left.take())));
         if self.is_ours(slot) {
             self.offer_wanted(slot);
             return;
