@@ -63,6 +63,10 @@ const STRIDE: u32 = 128 << 10;
 /// A ring that was full grows by this, as a power of two.
 const GROWTH: u8 = 2;
 
+/// What a socket wants to be buffered whose program has said nothing, in bytes
+/// (`VSOCK_DEFAULT_BUFFER_SIZE` in `net/vmw_vsock/af_vsock.c`).
+const DEFAULT_BUFFER_SIZE: u64 = 256 << 10;
+
 /// A connection, or what may become one.
 #[pin_data]
 pub(crate) struct Conn {
@@ -108,8 +112,7 @@ impl Conn {
 
     /// Gives the connection its rings.
     pub(crate) fn attach(&self, tx: Tx, rx: Rx, buffer_size: u64) {
-        let longest = u32::try_from(buffer_size).unwrap_or(u32::MAX);
-        rx.ring.set_limit(&rx.lines, longest);
+        rx.ring.set_limit(&rx.lines, self.set_bounds(buffer_size));
         self.need.store(0, Relaxed);
         self.most.store(Size::MAX.bytes(), Relaxed);
         *self.tx.lock() = Some(tx);
@@ -175,12 +178,20 @@ impl Conn {
         }
     }
 
-    /// Sets the most bytes that may be on their way, and returns what it is.
+    /// Sets how many bytes the program wants to be buffered: that bounds the packets that it takes,
+    /// and what it sends, if it has said so. Returns what it is.
     pub(crate) fn set_limit(&self, wanted: u64) -> u64 {
-        let limit = u32::try_from(wanted).unwrap_or(u32::MAX).max(1);
-        self.limit.store(limit, Relaxed);
+        let limit = self.set_bounds(wanted);
         self.any_rx(|rx| rx.ring.set_limit(&rx.lines, limit));
         u64::from(limit)
+    }
+
+    /// What it is may have been set before there was a connection, or be the core's own default.
+    fn set_bounds(&self, wanted: u64) -> u32 {
+        let limit = u32::try_from(wanted).unwrap_or(u32::MAX).max(1);
+        let said = wanted != DEFAULT_BUFFER_SIZE;
+        self.limit.store(if said { limit } else { 0 }, Relaxed);
+        limit
     }
 
     /// Sends at most `len` bytes, as many as there is room for.

@@ -97,7 +97,7 @@ pub const CHECKED: [&str; 11] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 15] = [
+pub const BETWEEN_DOMAINS: [Scenario; 16] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
@@ -106,6 +106,7 @@ pub const BETWEEN_DOMAINS: [Scenario; 15] = [
     one("xensock_rings", rings::rings),
     one("xensock_largest", rings::largest),
     one("xensock_too_long", packets::too_long),
+    one("xensock_buffers", packets::buffers),
     one("xensock_datagrams", datagrams::datagrams),
     one("xensock_busy", busy::busy),
     one("xensock_idle", idle::idle),

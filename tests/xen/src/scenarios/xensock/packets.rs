@@ -3,7 +3,7 @@
 
 use super::knobs::Knobs;
 use super::{DOM0, Ends};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 const PROGRAM: &str = include_str!("packets.py");
 const PLACE: &str = "/tmp/packets.py";
@@ -16,6 +16,31 @@ const LENGTH: u32 = 40 << 10;
 const SLEEP_CPU_MS: u64 = 1500;
 const EAGAIN: u32 = 11;
 const EMSGSIZE: u32 = 90;
+
+const BUFFERS: &str = include_str!("buffers.py");
+const BUFFERS_PLACE: &str = "/tmp/buffers.py";
+const BUFFER: u64 = 8192;
+
+/// What a program wants to be buffered holds whether it says so before it connects or later.
+pub fn buffers(ends: &Ends<'_>) -> Result<()> {
+    super::fate::reach_served(ends)?;
+    let (server, client) = (&ends.server, &ends.client);
+    for end in [server, client] {
+        end.machine.write(BUFFERS_PLACE, BUFFERS)?;
+    }
+    let (port, cid) = (PORT.to_string(), ends.server_cid()?.to_string());
+    let listener = server.start(&["python3", BUFFERS_PLACE, "listen", &port])?;
+    listener.wait_for_word("listens")?;
+    let size = BUFFER.to_string();
+    let said = client.run(&["python3", BUFFERS_PLACE, "fill", &cid, &port, &size])?;
+    let totals: Vec<u64> = said.split_whitespace().flat_map(str::parse).collect();
+    let [before, after, never] = totals[..] else {
+        bail!("{said}");
+    };
+    println!("# {ends}: {before}, {after} and {never} bytes on their way");
+    ensure!([before, after] == [BUFFER; 2] && never > 8 * BUFFER, "{totals:?}");
+    Ok(())
+}
 
 /// The server sends. Its client, whose memory the rings are, makes none so large; at last it says nothing at all.
 pub fn too_long(ends: &Ends<'_>) -> Result<()> {
