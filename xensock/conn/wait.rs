@@ -153,13 +153,13 @@ impl Conn {
         self.try_tx(sock, |tx| {
             let size = tx.ring.size().bytes();
             // Where the program has set a limit, half of it shall have been read.
-            let bytes = match self.kind {
-                Kind::Seqpacket => need.max(2 * HEADER),
-                _ if limit < size => size - limit / 2,
-                _ => 1,
+            let (bytes, wanted) = match self.kind {
+                Kind::Seqpacket => (need.max(2 * HEADER), u32::MAX),
+                _ if limit < size => (size - limit / 2, limit),
+                _ => (1, limit),
             };
             let most = self.most.load(Relaxed).min(tx.link.largest().bytes());
-            if limit.min(most) > size {
+            if wanted.min(most) > size || bytes > size {
                 tx.link.wish(tx.turn, Wish::GROW);
             }
             // A packet that is longer than the ring has room only in a larger one.
