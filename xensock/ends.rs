@@ -58,7 +58,8 @@ pub(crate) struct End<R> {
     pub(crate) segments: [Option<Arc<Shared>>; 2],
     /// Not used any more, and perhaps nowhere else: its last reference may not be dropped here.
     pub(crate) left: Option<Arc<Shared>>,
-    pub(crate) link: Arc<Worker<Peer>>,
+    /// [`None`] where the connection has outlived it: what is there can be read, and that is all.
+    pub(crate) link: Option<Arc<Worker<Peer>>>,
     pub(crate) turn: Turn,
     tally: Arc<Tally>,
     way: Way,
@@ -145,7 +146,7 @@ impl<R> End<R> {
             ring,
             segments: [Some(segment), None],
             left: None,
-            link,
+            link: Some(link),
             turn,
             tally,
             way,
@@ -163,12 +164,27 @@ impl<R> End<R> {
     pub(crate) fn tell(&self, wanted: bool) {
         if wanted {
             self.tally.wakes(self.way);
-            self.link.ring(self.turn.slot());
+            if let Some(link) = &self.link {
+                link.ring(self.turn.slot());
+            }
+        }
+    }
+
+    /// Wants something of the link's worker.
+    pub(crate) fn wish(&self, wish: Wish) {
+        if let Some(link) = &self.link {
+            link.wish(self.turn, wish);
         }
     }
 }
 
 impl Tx {
+    /// How large the ring may become.
+    pub(crate) fn largest(&self) -> Size {
+        let link = self.link.as_ref();
+        link.map_or(self.ring.size(), |link| link.largest())
+    }
+
     /// How many bytes may be written, with at most `limit` of them on their way.
     pub(crate) fn room(&mut self, limit: u32) -> Result<u32, Broken> {
         let free = self.ring.free(&self.lines)?;
@@ -203,7 +219,7 @@ impl Tx {
     /// Sends the first `len` bytes of what was claimed, and no more of it.
     pub(crate) fn publish(&mut self, len: u32) -> Result<(), Broken> {
         if core::mem::replace(&mut self.claim, Claim::No) == Claim::Awaited {
-            self.link.wish(self.turn, Wish::UNCLAIMED);
+            self.wish(Wish::UNCLAIMED);
         }
         let wanted = self.ring.publish(&self.lines, len)?;
         self.tell(wanted);
@@ -267,7 +283,7 @@ impl Rx {
             // Nothing is there: no other segment was expected before it was taken away.
             self.left = self.segments.get_mut(left).and_then(Option::take);
             self.tally.ring(self.way, self.ring.size().bytes());
-            self.link.wish(self.turn, Wish::CROSSED);
+            self.wish(Wish::CROSSED);
         }
     }
 

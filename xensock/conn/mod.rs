@@ -12,6 +12,7 @@ use crate::{
     busy::Busy,
     counters::Tally,
     ends::{
+        End,
         Rx,
         Switched,
         Tx, //
@@ -32,7 +33,6 @@ use crate::{
         wire::Direction, //
     },
     memory::Shared,
-    peer::Peer,
     vsock::{
         Incoming,
         Kind,
@@ -131,6 +131,13 @@ impl Conn {
         drop((tx, rx));
     }
 
+    /// The link of `turn` has ended, and the peer had closed before: what has come can be received.
+    pub(crate) fn outlive(&self, turn: Turn) {
+        let tx = self.tx.lock().take_if(|tx| tx.turn == turn);
+        let link = self.with_rx(turn, |rx| rx.link.take());
+        drop((tx, link));
+    }
+
     /// Does something with the writing end, if there is one.
     fn any_tx<T>(&self, f: impl FnOnce(&mut Tx) -> T) -> Option<T> {
         let mut tx = self.tx.lock();
@@ -160,7 +167,7 @@ impl Conn {
         let mut tx = self.tx.lock();
         let tx: &mut Option<Tx> = &mut tx;
         let tx = tx.as_mut().ok_or(SocketError::ConnectionReset)?;
-        f(tx).map_err(|broken| give_up(sock, &tx.link, tx.turn, broken))
+        f(tx).map_err(|broken| give_up(sock, tx, broken))
     }
 
     /// As [`Conn::any_rx`]; a broken ring ends the connection.
@@ -168,7 +175,7 @@ impl Conn {
         let mut rx = self.rx.lock();
         let rx: &mut Option<Rx> = &mut rx;
         let rx = rx.as_mut().ok_or(SocketError::ConnectionReset)?;
-        f(rx).map_err(|broken| give_up(sock, &rx.link, rx.turn, broken))
+        f(rx).map_err(|broken| give_up(sock, rx, broken))
     }
 
     fn limit(&self) -> u32 {
@@ -242,7 +249,7 @@ impl Conn {
         let space = header.footprint().ok_or(EMSGSIZE)?;
         let claimed = self.try_tx(sock, |tx| {
             let limit = tx.lines.load(Field::Limit);
-            let most = self.most.load(Relaxed).min(tx.link.largest().bytes());
+            let most = self.most.load(Relaxed).min(tx.largest().bytes());
             if header.len > limit || space > most {
                 return Ok(Err(EMSGSIZE));
             }
@@ -408,7 +415,9 @@ impl Conn {
         self.shutdown(Shutdown::BOTH);
         if let Some((link, turn)) = self.any_rx(|rx| (rx.link.clone(), rx.turn)) {
             self.detach(turn);
-            link.closed(turn);
+            if let Some(link) = link {
+                link.closed(turn);
+            }
         }
     }
 }
@@ -421,12 +430,14 @@ fn larger(size: Size, last: Size) -> Option<Size> {
 }
 
 /// Ends the connection of a ring that the peer has broken.
-fn give_up(sock: &Locked, link: &Peer, turn: Turn, broken: Broken) -> Error {
-    pr_warn_once!(
-        "domain {} has broken a ring ({broken:?}); more of this is not told\n",
-        link.domain()
-    );
+fn give_up<R>(sock: &Locked, end: &End<R>, broken: Broken) -> Error {
+    if let Some(link) = &end.link {
+        pr_warn_once!(
+            "domain {} has broken a ring ({broken:?}); more of this is not told\n",
+            link.domain()
+        );
+    }
     sock.set_error(SocketError::ConnectionReset.into());
-    link.wish(turn, Wish::BROKEN);
+    end.wish(Wish::BROKEN);
     SocketError::ConnectionReset.into()
 }

@@ -31,7 +31,8 @@ impl Conn {
     pub(crate) fn readable(&self, sock: &Locked) -> usize {
         let readable = self.try_rx(sock, |rx| {
             // First: what was sent before it is seen below.
-            let finished = rx.lines.load_acquire(Field::ProdFlags) & FIN != 0;
+            let finished =
+                rx.lines.load_acquire(Field::ProdFlags) & FIN != 0 || rx.link.is_none();
             let bytes = match self.kind {
                 Kind::Seqpacket => rx.packet()?.map_or(0, |packet| packet.header.len),
                 _ => rx.look()?,
@@ -158,9 +159,9 @@ impl Conn {
                 _ if limit < size => (size - limit / 2, limit),
                 _ => (1, limit),
             };
-            let most = self.most.load(Relaxed).min(tx.link.largest().bytes());
+            let most = self.most.load(Relaxed).min(tx.largest().bytes());
             if wanted.min(most) > size || bytes > size {
-                tx.link.wish(tx.turn, Wish::GROW);
+                tx.wish(Wish::GROW);
             }
             // A packet that is longer than the ring has room only in a larger one.
             let there = tx.ring.want_space(&tx.lines, bytes)? && bytes <= size;

@@ -57,6 +57,7 @@ use crate::{
         Child,
         Kind,
         Locked,
+        Shutdown,
         SocketError,
         State, //
     }, //
@@ -315,6 +316,23 @@ impl Peer {
             }
             Some(sock) => sock.lost(error),
             None => {}
+        }
+    }
+
+    /// Ends a connection for its program where the link ends. What the peer has sent before it closed
+    /// can still be received: the memory is ours.
+    pub(super) fn unlink(&self, record: &Record) {
+        let turn = record.turn;
+        if record.stage != Stage::Released {
+            self.disconnect(turn, &record.conn);
+            return;
+        }
+        let sock = self.bells.sock(turn);
+        self.bells.forget(turn);
+        record.conn.outlive(turn);
+        if let Some(sock) = sock {
+            sock.peer_shutdown(Shutdown::RECEIVE);
+            sock.state_change();
         }
     }
 

@@ -167,7 +167,7 @@ impl Peer {
         for slot in (0..SLOTS).filter_map(Slot::new) {
             let record = self.records.lock().take(slot);
             if let Some(record) = record {
-                self.disconnect(record.turn, &record.conn);
+                self.unlink(&record);
             }
         }
         if calling {

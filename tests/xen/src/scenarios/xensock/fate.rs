@@ -166,6 +166,44 @@ pub fn restored(ends: &Ends<'_>) -> Result<()> {
     reach(&back)
 }
 
+const LATE: &str = include_str!("late.py");
+const LATE_PLACE: &str = "/tmp/late.py";
+const LATE_GO: &str = "/tmp/late-go";
+const LATE_PORT: &str = "5800";
+/// It fits into the first ring.
+const LATE_BYTES: &str = "10000";
+
+/// What the server has sent before it closed can be received when its domain is no more.
+pub fn late(ends: &Ends<'_>) -> Result<()> {
+    let (bed, server, client) = (ends.bed, &ends.server, &ends.client);
+    reach_served(ends)?;
+    for end in [server, client] {
+        end.machine.write(LATE_PLACE, LATE)?;
+    }
+    let answers = server.start(&["python3", LATE_PLACE, "answer", LATE_PORT, LATE_BYTES])?;
+    answers.wait_for_word("listens")?;
+    let cid = ends.server_cid()?.to_string();
+    let reads = client.start(&["python3", LATE_PLACE, "read", &cid, LATE_PORT, LATE_GO])?;
+    reads.wait_for_word("connected")?;
+    answers.wait_for_word("closed")?;
+    std::mem::forget(answers);
+    let (name, links) = (server.machine.name(), client.figure("links")?);
+    // What the server's driver has to tell of that takes a moment as well.
+    std::thread::sleep(END);
+    bed.destroy(name)?;
+    wait_until("the end of the link", || {
+        Ok(client.figure("links")? < links)
+    })?;
+    client.machine.write(LATE_GO, "")?;
+    reads.wait_for_word("bytes.")?;
+    let said = reads.output()?;
+    bed.create(name)?;
+    bed.wait_for_guest(name)?;
+    server.insmod()?;
+    ensure!(said.contains(&format!("\n{LATE_BYTES} bytes.")), "{said}");
+    Ok(())
+}
+
 /// The server is suspended and goes on with the number it had, in a xenstore that knows nothing of its driver, as
 /// on a host that it has migrated to.
 pub fn same_number(ends: &Ends<'_>) -> Result<()> {

@@ -117,10 +117,11 @@ pub const BETWEEN_DOMAINS: [Scenario; 16] = [
 ];
 
 /// For two domains, of which the server may come to its end.
-pub const FATES: [Scenario; 6] = [
+pub const FATES: [Scenario; 7] = [
     one("xensock_stalled", stall::stalled),
     one("xensock_stalled_end", stall::stalled_end),
     one("xensock_destroyed", fate::destroyed),
+    one("xensock_late", fate::late),
     one("xensock_paused", fate::paused),
     one("xensock_restored", fate::restored),
     one("xensock_same_number", fate::same_number),
