@@ -17,7 +17,6 @@ use crate::{
         Kind,
         Locked,
         Outgoing,
-        Release,
         Shutdown,
         State,
         Transport, //
@@ -71,12 +70,11 @@ impl Transport for Worker<Driver> {
         conn.close();
     }
 
-    fn release(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) -> Release {
+    fn release(&self, sock: &Locked, conn: ArcBorrow<'_, Conn>) {
         if sock.kind() == Kind::Datagram {
             self.settings().ports.release(sock);
         }
         conn.close();
-        Release::Remove
     }
 
     fn shutdown(&self, _sock: &Locked, conn: ArcBorrow<'_, Conn>, how: Shutdown) -> Result {

@@ -270,10 +270,6 @@ u16 xenoxide_sock_type(const struct sock *sk);
 u8 xenoxide_sock_state(const struct sock *sk);
 void xenoxide_sock_set_state(struct sock *sk, u8 state);
 void xenoxide_sock_set_error(struct sock *sk, int error);
-bool xenoxide_sock_done(const struct sock *sk);
-void xenoxide_sock_set_done(struct sock *sk);
-bool xenoxide_sock_dead(const struct sock *sk);
-u32 xenoxide_sock_shutdown(const struct sock *sk);
 int xenoxide_sock_receive_low_water(const struct sock *sk);
 bool xenoxide_sock_acceptq_is_full(const struct sock *sk);
 struct socket *xenoxide_sock_socket(struct sock *sk);
@@ -286,13 +282,8 @@ struct sockaddr_vm *xenoxide_vsock_remote(struct vsock_sock *vsk);
 const struct vsock_transport *xenoxide_vsock_transport(const struct vsock_sock *vsk);
 void **xenoxide_vsock_trans(struct vsock_sock *vsk);
 u64 xenoxide_vsock_buffer_size(const struct vsock_sock *vsk);
-bool xenoxide_vsock_trusted(const struct vsock_sock *vsk);
 bool xenoxide_vsock_global(struct vsock_sock *vsk);
-u32 xenoxide_vsock_peer_shutdown(const struct vsock_sock *vsk);
 void xenoxide_vsock_add_peer_shutdown(struct vsock_sock *vsk, u32 how);
-struct delayed_work *xenoxide_vsock_close_work(struct vsock_sock *vsk);
-bool *xenoxide_vsock_close_scheduled(struct vsock_sock *vsk);
-struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work);
 
 /* sched.c */
 bool xenoxide_must_yield(void);
@@ -300,7 +291,6 @@ bool xenoxide_must_yield(void);
 /* work.c */
 struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
 						  bool freezable);
-void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func);
 void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
 				struct lock_class_key *key);
 void xenoxide_init_work(struct work_struct *work, work_func_t func);

@@ -87,26 +87,6 @@ void xenoxide_sock_set_error(struct sock *sk, int error)
 	WRITE_ONCE(sk->sk_err, error);
 }
 
-bool xenoxide_sock_done(const struct sock *sk)
-{
-	return sock_flag(sk, SOCK_DONE);
-}
-
-void xenoxide_sock_set_done(struct sock *sk)
-{
-	sock_set_flag(sk, SOCK_DONE);
-}
-
-bool xenoxide_sock_dead(const struct sock *sk)
-{
-	return sock_flag(sk, SOCK_DEAD);
-}
-
-u32 xenoxide_sock_shutdown(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_shutdown);
-}
-
 int xenoxide_sock_receive_low_water(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_rcvlowat);
@@ -167,37 +147,12 @@ u64 xenoxide_vsock_buffer_size(const struct vsock_sock *vsk)
 	return vsk->buffer_size;
 }
 
-bool xenoxide_vsock_trusted(const struct vsock_sock *vsk)
-{
-	return vsk->trusted;
-}
-
 bool xenoxide_vsock_global(struct vsock_sock *vsk)
 {
 	return vsock_net_mode_global(vsk);
 }
 
-u32 xenoxide_vsock_peer_shutdown(const struct vsock_sock *vsk)
-{
-	return READ_ONCE(vsk->peer_shutdown);
-}
-
 void xenoxide_vsock_add_peer_shutdown(struct vsock_sock *vsk, u32 how)
 {
 	atomic_or(how, (atomic_t *)&vsk->peer_shutdown);
-}
-
-struct delayed_work *xenoxide_vsock_close_work(struct vsock_sock *vsk)
-{
-	return &vsk->close_work;
-}
-
-bool *xenoxide_vsock_close_scheduled(struct vsock_sock *vsk)
-{
-	return &vsk->close_work_scheduled;
-}
-
-struct vsock_sock *xenoxide_vsock_of_close_work(struct work_struct *work)
-{
-	return container_of(work, struct vsock_sock, close_work.work);
 }

@@ -13,11 +13,6 @@ struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
 			       name);
 }
 
-void xenoxide_init_delayed_work(struct delayed_work *dwork, work_func_t func)
-{
-	INIT_DELAYED_WORK(dwork, func);
-}
-
 /* What INIT_DELAYED_WORK() does, with a lock class of the caller's. */
 void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
 				struct lock_class_key *key)

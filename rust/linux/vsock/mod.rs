@@ -14,7 +14,6 @@
 //! C header: [`include/net/af_vsock.h`](srctree/include/net/af_vsock.h).
 
 mod child;
-mod closing;
 mod error;
 mod message;
 mod registration;
@@ -36,10 +35,7 @@ pub use sock::{
     Locked,
     Sock, //
 };
-pub use transport::{
-    Release,
-    Transport, //
-};
+pub use transport::Transport;
 
 use crate::bindings;
 use core::ops::BitOr;

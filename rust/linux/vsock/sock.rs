@@ -291,30 +291,6 @@ impl Locked {
         unsafe { xen_bindings::xenoxide_sock_set_error(self.base(), -error.to_errno()) };
     }
 
-    /// Returns whether the connection is over (`SOCK_DONE`).
-    pub fn is_done(&self) -> bool {
-        // SAFETY: By the type invariants.
-        unsafe { xen_bindings::xenoxide_sock_done(self.base()) }
-    }
-
-    /// Returns whether no program has the socket any more: it is being closed (`SOCK_DEAD`).
-    pub fn is_dead(&self) -> bool {
-        // SAFETY: By the type invariants.
-        unsafe { xen_bindings::xenoxide_sock_dead(self.base()) }
-    }
-
-    /// Returns what this side has shut down.
-    pub fn shutdown(&self) -> Shutdown {
-        // SAFETY: By the type invariants.
-        Shutdown(unsafe { xen_bindings::xenoxide_sock_shutdown(self.base()) })
-    }
-
-    /// Returns what the peer has shut down.
-    pub fn peer_shutdown(&self) -> Shutdown {
-        // SAFETY: By the type invariants.
-        Shutdown(unsafe { xen_bindings::xenoxide_vsock_peer_shutdown(self.raw()) })
-    }
-
     /// Returns the address of this end.
     pub fn local(&self) -> Address {
         // SAFETY: By the type invariants.
@@ -363,12 +339,6 @@ impl Locked {
         sleeps || unsafe { xen_bindings::xenoxide_sock_fasync(self.base()) }
     }
 
-    /// Returns whether whoever made the socket had `CAP_NET_ADMIN`.
-    pub fn is_trusted(&self) -> bool {
-        // SAFETY: By the type invariants.
-        unsafe { xen_bindings::xenoxide_vsock_trusted(self.raw()) }
-    }
-
     /// Returns whether the socket's network namespace is in mode "global". Those that are not
     /// reach sockets of their own namespace only.
     pub fn is_global(&self) -> bool {
@@ -408,48 +378,10 @@ impl Locked {
         true
     }
 
-    /// Ends the connection: the peer neither sends nor takes any more. If a program has closed the
-    /// socket already, nobody waits for the peer any longer.
-    ///
-    /// With `unread`, the program may still read what has come.
-    ///
-    /// Context: process context.
-    pub fn closed(&self, unread: bool) {
-        self.end(unread);
-        super::closing::finish(self);
-    }
-
-    /// Says that the connection is over, and wakes all who wait.
-    pub(super) fn end(&self, unread: bool) {
-        // SAFETY: By the type invariants, here and below.
-        unsafe { xen_bindings::xenoxide_sock_set_done(self.base()) };
-        // SAFETY: As above.
-        unsafe { xen_bindings::xenoxide_vsock_add_peer_shutdown(self.raw(), Shutdown::BOTH.0) };
-        if !unread {
-            self.set_state(State::Closing);
-        }
-        self.state_change();
-    }
-
     /// Wakes all who wait for a change.
     fn state_change(&self) {
         // SAFETY: By the type invariants.
         unsafe { xen_bindings::xenoxide_sock_state_change(self.base()) };
-    }
-
-    /// Waits until the peer has taken all that was sent, for as long as the program wants
-    /// (`SO_LINGER`); not when the program is being ended. The socket is unlocked meanwhile.
-    ///
-    /// Only from [`Transport::release`](super::Transport::release).
-    ///
-    /// Context: process context, may sleep.
-    pub fn linger(&self) {
-        // SAFETY: No preconditions.
-        let exiting = unsafe { (*bindings::get_current()).flags } & bindings::PF_EXITING != 0;
-        if !exiting {
-            // SAFETY: By the type invariants; the socket has a transport.
-            unsafe { xen_bindings::vsock_linger(self.base()) };
-        }
     }
 }
 

@@ -3,14 +3,12 @@
 //! The functions by which the core calls a transport.
 
 use super::{
-    closing,
     registration,
     Address,
     Incoming,
     Kind,
     Locked,
     Outgoing,
-    Release,
     Shutdown,
     Transport, //
 };
@@ -64,11 +62,11 @@ pub(super) fn new<T: Transport>(module: &'static ThisModule) -> xen_bindings::vs
         notify_recv_init: Some(notify_recv_nothing),
         notify_recv_pre_block: Some(notify_recv_pre_block::<T>),
         notify_recv_pre_dequeue: Some(notify_recv_nothing),
-        notify_recv_post_dequeue: Some(notify_recv_post_dequeue::<T>),
+        notify_recv_post_dequeue: Some(notify_received),
         notify_send_init: Some(notify_send_nothing),
         notify_send_pre_block: Some(notify_send_pre_block::<T>),
         notify_send_pre_enqueue: Some(notify_send_nothing),
-        notify_send_post_enqueue: Some(notify_send_post_enqueue::<T>),
+        notify_send_post_enqueue: Some(notify_sent),
         notify_buffer_size: Some(notify_buffer_size::<T>),
         unsent_bytes: Some(unsent_bytes::<T>),
         shutdown: Some(shutdown::<T>),
@@ -176,12 +174,8 @@ unsafe extern "C" fn release<T: Transport>(vsk: *mut vsock_sock) {
     // SAFETY: By the requirements.
     unsafe {
         with::<T, _>(vsk, |transport, sock, socket| {
-            match transport.release(sock, socket) {
-                Release::Wait(timeout) if sock.is_dead() && !sock.is_done() => {
-                    closing::wait::<T>(sock, timeout)
-                }
-                _ => xen_bindings::vsock_remove_sock(vsk),
-            }
+            transport.release(sock, socket);
+            xen_bindings::vsock_remove_sock(vsk);
         })
     }
 }
@@ -494,19 +488,14 @@ unsafe extern "C" fn notify_recv_pre_block<T: Transport>(
 /// # Safety
 ///
 /// As for [`release`].
-unsafe extern "C" fn notify_recv_post_dequeue<T: Transport>(
-    vsk: *mut vsock_sock,
+unsafe extern "C" fn notify_received(
+    _vsk: *mut vsock_sock,
     _target: usize,
-    copied: isize,
-    taken: bool,
+    _copied: isize,
+    _taken: bool,
     _data: *mut RecvData,
 ) -> c_int {
-    let copied = match usize::try_from(copied) {
-        Ok(copied) if taken && copied > 0 => copied,
-        _ => return 0,
-    };
-    // SAFETY: By the requirements.
-    from_result(|| unsafe { with::<T, _>(vsk, |t, a, b| t.received(a, b, copied)) }.map(|()| 0))
+    0
 }
 
 /// # Safety
@@ -538,17 +527,12 @@ unsafe extern "C" fn notify_send_pre_block<T: Transport>(
 /// # Safety
 ///
 /// As for [`release`].
-unsafe extern "C" fn notify_send_post_enqueue<T: Transport>(
-    vsk: *mut vsock_sock,
-    written: isize,
+unsafe extern "C" fn notify_sent(
+    _vsk: *mut vsock_sock,
+    _written: isize,
     _data: *mut SendData,
 ) -> c_int {
-    let written = match usize::try_from(written) {
-        Ok(written) if written > 0 => written,
-        _ => return 0,
-    };
-    // SAFETY: By the requirements.
-    from_result(|| unsafe { with::<T, _>(vsk, |t, a, b| t.sent(a, b, written)) }.map(|()| 0))
+    0
 }
 
 /// # Safety

@@ -15,19 +15,8 @@ use kernel::{
     sync::{
         Arc,
         ArcBorrow, //
-    },
-    time::Msecs, //
+    }, //
 };
-
-/// What is left to be done when a socket is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// Nothing: the socket goes at once.
-    Remove,
-    /// The peer shall have its time to close as well: the socket stays until [`Locked::closed`], but
-    /// so many milliseconds at the most.
-    Wait(Msecs),
-}
 
 /// What carries the data of sockets.
 ///
@@ -85,12 +74,9 @@ pub trait Transport: Send + Sync + Sized + 'static {
     fn shutdown(&self, sock: &Locked, socket: ArcBorrow<'_, Self::Socket>, how: Shutdown)
         -> Result;
 
-    /// The program has closed the socket, or connects anew by way of another transport
-    /// (not [`Locked::is_dead`] then, and nothing is waited for).
-    fn release(&self, sock: &Locked, socket: ArcBorrow<'_, Self::Socket>) -> Release;
-
-    /// The time of [`Release::Wait`] is over. The socket goes after this.
-    fn close_timeout(&self, _sock: &Locked, _socket: ArcBorrow<'_, Self::Socket>) {}
+    /// The program has closed the socket, or connects anew by way of another transport. Nothing is
+    /// waited for: the socket goes at once.
+    fn release(&self, sock: &Locked, socket: ArcBorrow<'_, Self::Socket>);
 
     /// The socket is gone, or another transport has taken it over.
     ///
@@ -209,29 +195,6 @@ pub trait Transport: Send + Sync + Sized + 'static {
     ///
     /// Whatever the program shall see.
     fn await_space(&self, sock: &Locked, socket: ArcBorrow<'_, Self::Socket>) -> Result<bool>;
-
-    /// So many bytes were received from a stream: the peer may be told of the room.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the program shall see.
-    fn received(
-        &self,
-        _sock: &Locked,
-        _socket: ArcBorrow<'_, Self::Socket>,
-        _bytes: usize,
-    ) -> Result {
-        Ok(())
-    }
-
-    /// So many bytes were sent: the peer may be told of them.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the program shall see.
-    fn sent(&self, _sock: &Locked, _socket: ArcBorrow<'_, Self::Socket>, _bytes: usize) -> Result {
-        Ok(())
-    }
 
     /// Returns how many bytes the peer has not taken yet (`SIOCOUTQ`, `SO_LINGER`).
     fn unsent(&self, sock: &Locked, socket: ArcBorrow<'_, Self::Socket>) -> usize;
