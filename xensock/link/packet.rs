@@ -72,18 +72,6 @@ pub const fn footprint(len: u32) -> Option<u32> {
     Some(HEADER + len.next_multiple_of(HEADER))
 }
 
-/// Returns the longest payload for a consumer that takes up to `limit` bytes, through a segment of
-/// this size.
-pub const fn longest(limit: u32, size: Size) -> u32 {
-    let most = size.bytes() - HEADER;
-
-    if limit < most {
-        limit
-    } else {
-        most
-    }
-}
-
 /// A packet that is there as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
@@ -148,7 +136,7 @@ pub struct Room {
 }
 
 /// Looks for room for a packet with a payload of `len` bytes. None if there is not enough now, or
-/// ever: see [`Producer::limit`].
+/// ever.
 pub fn room<L: Lines>(
     producer: &mut Producer,
     lines: &L,

@@ -12,10 +12,6 @@
 
 use core::fmt;
 
-/// Last port that only privileged programs may bind: `LAST_RESERVED_PORT` in the kernel's
-/// `net/vmw_vsock/af_vsock.c`.
-pub const LAST_PRIVILEGED: u32 = 1023;
-
 /// Whether to let a peer connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {

@@ -188,7 +188,6 @@ impl Peer {
                 self.end();
                 Ok(())
             }
-            (Message::Hello { .. }, _) => Ok(()),
             _ => Err(Lost),
         }
     }

@@ -147,12 +147,6 @@ impl Producer {
         lines.load(Field::ConsFlags) & GONE != 0
     }
 
-    /// Returns the longest packet that can be sent, in bytes without its header: what the consumer
-    /// takes, as far as it fits into the segment.
-    pub fn limit<L: Lines>(&self, lines: &L) -> u32 {
-        super::super::packet::longest(lines.load(Field::Limit), self.size)
-    }
-
     /// Goes over to the other segment, which is mapped at both ends and has this size. Returns
     /// false if the consumer has not followed the last time: then nothing was done.
     ///
@@ -169,12 +163,6 @@ impl Producer {
         lines.store(Field::SwitchAt, self.prod);
         lines.store_release(Field::ProdGen, self.generation);
         Ok(true)
-    }
-
-    /// Looks whether the consumer has still to follow to the newest segment.
-    pub fn switch_pending<L: Lines>(&mut self, lines: &L) -> Result<bool, Broken> {
-        self.look(lines)?;
-        Ok(self.switch.is_some())
     }
 
     /// Bytes that can be written, as of the last look.

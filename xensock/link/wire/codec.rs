@@ -51,7 +51,6 @@ impl Message {
     pub fn encode(&self) -> Frame {
         let mut frame = Frame::new();
         match *self {
-            Message::Hello { version, slots } => frame.words(&[version, slots]),
             Message::Connect(connect) => frame.connect(&connect),
             Message::Accept { slot } | Message::Released { slot } => frame.words(&[slot.number()]),
             Message::Refuse { slot, reason } | Message::Reset { slot, reason } => {
@@ -86,10 +85,6 @@ impl Message {
     pub fn decode(kind: u16, len: u32, head: &[u8]) -> Result<Self, Malformed> {
         let mut words = Words(head);
         let message = match kind {
-            1 => Message::Hello {
-                version: words.next()?,
-                slots: words.next()?,
-            },
             2 => Message::Connect(words.connect()?),
             3 => Message::Accept {
                 slot: words.slot()?,

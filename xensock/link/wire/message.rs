@@ -206,13 +206,6 @@ pub(super) fn list_pages(size: Size) -> usize {
 /// A control message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// Each side's first: what it speaks.
-    Hello {
-        /// [`VERSION`](super::VERSION).
-        version: u32,
-        /// How many connections it lets the other side open, at the most.
-        slots: u32,
-    },
     /// Opener: asks for a connection.
     Connect(Connect),
     /// The connection is there.
@@ -294,7 +287,6 @@ impl Message {
     /// Returns the message's number.
     pub const fn kind(&self) -> u16 {
         match self {
-            Message::Hello { .. } => 1,
             Message::Connect(_) => 2,
             Message::Accept { .. } => 3,
             Message::Refuse { .. } => 4,
@@ -325,7 +317,7 @@ impl Message {
             | Message::Taken { slot, .. }
             | Message::Declined { slot, .. }
             | Message::Dropped { slot, .. } => Some(*slot),
-            Message::Hello { .. } | Message::Datagram { .. } | Message::Goodbye => None,
+            Message::Datagram { .. } | Message::Goodbye => None,
         }
     }
 }

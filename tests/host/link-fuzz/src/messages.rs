@@ -78,7 +78,6 @@ fn message(bytes: &mut Bytes<'_>) -> Option<Message> {
     }
     let slot = u32::from(bytes.byte()) % SLOTS + if bytes.byte() & 1 == 0 { 0 } else { 2048 };
     let words: &[u32] = match kind {
-        1 => &[1, 9],
         2 => &[slot, 0, 1, 2, 3, 4, 0, 5, 6],
         3 | 6 => &[slot],
         4 | 5 => &[slot, (bytes.byte() % 9).into()],

@@ -2,7 +2,7 @@
 
 //! Packets, with their headers in real bytes.
 
-use socket_link::link::packet::{self, footprint, longest, Header, Packet, EOR};
+use socket_link::link::packet::{self, footprint, Header, Packet, EOR};
 use socket_link::link::ring::{Broken, Consumer, Field, Lines, Producer};
 use socket_link::link::segment::{Place, Size, PAGE};
 use socket_link::plain::Words;
@@ -77,8 +77,6 @@ fn packets_take_a_multiple_of_8_bytes() {
     let most = Size::MAX.bytes() - 8;
     assert_eq!(footprint(most), Some(Size::MAX.bytes()));
     assert_eq!([most + 1, u32::MAX - 7, u32::MAX].map(footprint), [None; 3]);
-    assert_eq!(longest(9, Size::MIN), 9);
-    assert_eq!(longest(u32::MAX, Size::MIN), PAGE - 8);
 }
 
 #[test]

@@ -229,13 +229,3 @@ fn the_reader_can_go() {
     assert_eq!(words.load(Field::ConsFlags), GONE);
     assert!(producer.reader_gone(&words));
 }
-
-#[test]
-fn packets_are_limited_by_the_reader_and_the_segment() {
-    let (words, producer, consumer) = ends(Size::MIN);
-    assert_eq!(producer.limit(&words), 0);
-    consumer.set_limit(&words, 1000);
-    assert_eq!(producer.limit(&words), 1000);
-    consumer.set_limit(&words, u32::MAX);
-    assert_eq!(producer.limit(&words), PAGE - 8);
-}

@@ -67,11 +67,7 @@ fn offer() -> impl Strategy<Value = Offer> {
 fn message() -> impl Strategy<Value = Message> {
     let about = (slot(), direction(), reason(), any::<[u32; 3]>(), 0..12u32);
     let other = about.prop_map(|(slot, direction, reason, words, which)| match which {
-        0 => Message::Hello {
-            version: words[0],
-            slots: words[1],
-        },
-        1 => Message::Accept { slot },
+        0 | 1 => Message::Accept { slot },
         2 => Message::Refuse { slot, reason },
         3 => Message::Reset { slot, reason },
         4 => Message::Released { slot },
@@ -193,6 +189,7 @@ fn values_out_of_range_are_refused() {
     );
     assert_eq!(refused(2, &[1, 0, 0, 0, 0, 0, 4]), Err(Malformed::Value));
     assert_eq!(refused(0, &[]), Err(Malformed::Kind));
+    assert_eq!(refused(1, &[1, 2]), Err(Malformed::Kind));
     assert_eq!(refused(13, &[1, 13]), Err(Malformed::Value));
     assert_eq!(refused(14, &[1, 13]), Err(Malformed::Value));
     assert_eq!(refused(15, &[]), Err(Malformed::Kind));
