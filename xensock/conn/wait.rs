@@ -31,8 +31,7 @@ impl Conn {
     pub(crate) fn readable(&self, sock: &Locked) -> usize {
         let readable = self.try_rx(sock, |rx| {
             // First: what was sent before it is seen below.
-            let finished =
-                rx.lines.load_acquire(Field::ProdFlags) & FIN != 0 || rx.link.is_none();
+            let finished = rx.lines.load_acquire(Field::ProdFlags) & FIN != 0 || rx.link.is_none();
             let bytes = match self.kind {
                 Kind::Seqpacket => rx.packet()?.map_or(0, |packet| packet.header.len),
                 _ => rx.look()?,
@@ -116,7 +115,11 @@ impl Conn {
         }
         let left = self.try_rx(sock, |rx| rx.look()).unwrap_or(0);
         let asks = short || left == 0;
-        if asks && self.want_data(sock, sock.receive_low_water()).unwrap_or(true) {
+        if asks
+            && self
+                .want_data(sock, sock.receive_low_water())
+                .unwrap_or(true)
+        {
             sock.hold().data_ready();
         }
     }

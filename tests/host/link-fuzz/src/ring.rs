@@ -153,8 +153,6 @@ fn write(producer: &mut Producer, chaos: &Chaos<'_, '_>, mapped: &Mapped, len: u
 }
 
 fn send(producer: &mut Producer, chaos: &Chaos<'_, '_>, mapped: &Mapped, len: u32) {
-    let limit = producer.limit(chaos);
-    assert!(limit <= producer.size().bytes() - 8);
     if let Ok(Some(room)) = packet::room(producer, chaos, len) {
         check(mapped, &room.header, 8);
         assert_eq!(room.payload.len(), len);
@@ -188,7 +186,7 @@ fn against_consumer(chaos: &Chaos<'_, '_>, packets: bool) {
             ),
             2..=4 if packets => receive(&mut consumer, chaos, &mapped, len),
             2..=4 => read(&mut consumer, chaos, &mut mapped, len),
-            5 => drop(consumer.want_data(chaos, len)),
+            5 => drop((consumer.want_data(chaos, len), consumer.overtaken())),
             6 => drop(consumer.finished(chaos)),
             _ => {
                 let (size, slot) = (size(bytes), consumer.slot() ^ 1);

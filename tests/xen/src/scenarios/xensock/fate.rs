@@ -191,9 +191,10 @@ pub fn late(ends: &Ends<'_>) -> Result<()> {
     // What the server's driver has to tell of that takes a moment as well.
     std::thread::sleep(END);
     bed.destroy(name)?;
-    wait_until("the end of the link", || {
-        Ok(client.figure("links")? < links)
-    })?;
+    wait_until(
+        "the end of the link",
+        || Ok(client.figure("links")? < links),
+    )?;
     client.machine.write(LATE_GO, "")?;
     reads.wait_for_word("bytes.")?;
     let said = reads.output()?;

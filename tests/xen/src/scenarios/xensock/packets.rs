@@ -38,7 +38,10 @@ pub fn buffers(ends: &Ends<'_>) -> Result<()> {
         bail!("{said}");
     };
     println!("# {ends}: {before}, {after} and {never} bytes on their way");
-    ensure!([before, after] == [BUFFER; 2] && never > 8 * BUFFER, "{totals:?}");
+    ensure!(
+        [before, after] == [BUFFER; 2] && never > 8 * BUFFER,
+        "{totals:?}"
+    );
     Ok(())
 }
 

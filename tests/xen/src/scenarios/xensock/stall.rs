@@ -39,9 +39,7 @@ pub fn stalled_end(ends: &Ends<'_>) -> Result<()> {
     let cid = ends.server_cid()?.to_string();
     // Nobody answers there.
     bed.dom0().run(&["xl", "pause", name])?.ok()?;
-    let connecting = ends
-        .client
-        .stall(&["connect", &cid, &NOBODY.to_string()])?;
+    let connecting = ends.client.stall(&["connect", &cid, &NOBODY.to_string()])?;
     connecting.wait_for_stall()?;
     let ended = ends.client.figure("links")?;
     bed.destroy(name)?;
