@@ -180,7 +180,9 @@ fn two_wait(heeds: bool) {
             && !ring.want_data(words, 2 * CELL).unwrap()
             && !(ring.overtaken() && heeds)
         {
-            consumer.own.wait();
+            while consumer.ring.available(&consumer.words) == Ok(0) {
+                consumer.own.wait();
+            }
         }
         assert_eq!(consumer.ring.available(&consumer.words), Ok(CELL));
         writer.join().unwrap();
