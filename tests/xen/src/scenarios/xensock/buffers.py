@@ -5,7 +5,6 @@
 then with it set after that, and at last with the default."""
 
 import socket
-import struct
 import sys
 import time
 
@@ -18,7 +17,7 @@ def fill(address, size, when):
     total = 0
     for now in ("before", "after"):
         if when == now:
-            end.setsockopt(socket.AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, struct.pack("Q", size))
+            end.setsockopt(socket.AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, size)
         if now == "before":
             end.connect(address)
     end.setblocking(False)

@@ -4,6 +4,7 @@
 `send` waits on each connection until the file GO is there, sends a packet, for as long as it may, and says how that
 went and how many milliseconds of a processor it took. `hold` is at the other end, and does nothing."""
 
+import ctypes
 import os
 import socket
 import struct
@@ -12,6 +13,7 @@ import time
 
 LIMIT_S = 5
 
+libc = ctypes.CDLL(None)
 end = socket.socket(socket.AF_VSOCK, socket.SOCK_SEQPACKET)
 if sys.argv[1] == "hold":
     end.connect((int(sys.argv[2]), int(sys.argv[3])))
@@ -24,7 +26,9 @@ end.listen()
 print("listens", flush=True)
 while True:
     peer = end.accept()[0]
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", LIMIT_S, 0))
+    limit = struct.pack("ll", LIMIT_S, 0)
+    # That of `socket` takes nothing but integers for AF_VSOCK.
+    libc.setsockopt(peer.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit, len(limit))
     while not os.path.exists(go):
         time.sleep(0.05)
     os.remove(go)
