@@ -174,13 +174,21 @@ fn there_and_back() {
 fn two_wait(heeds: bool) {
     explore(3, move || {
         let (mut producer, mut consumer) = used(Weak::Nothing);
-        let writer = thread::spawn(move || producer.write(1));
+        let told = Rc::new(AtomicBool::new(false));
+        let is_told = told.clone();
+        let writer = thread::spawn(move || {
+            if producer.ring.publish(&producer.words, CELL).unwrap() {
+                is_told.store(true, Ordering::Release);
+                producer.other.send();
+            }
+        });
         let End { ring, words, .. } = &mut consumer;
         if !ring.want_data(words, CELL).unwrap()
             && !ring.want_data(words, 2 * CELL).unwrap()
             && !(ring.overtaken() && heeds)
         {
-            while consumer.ring.available(&consumer.words) == Ok(0) {
+            // Who waits for less looks when there is an event, not before.
+            while !told.load(Ordering::Acquire) {
                 consumer.own.wait();
             }
         }
