@@ -109,14 +109,24 @@ impl Metric {
         let ours = self.figure(&self.ours);
         match self.ratio_median {
             Some(ratio) => {
-                let peer = self.figure(&self.peer);
+                let peer = told(self.figure(&self.peer));
+                let ours = told(ours);
                 format!(
-                    "{metric}: {ours:.3} {unit} beside {peer:.3}: {ratio:.2} times as good as {peer_name}"
+                    "{metric}: {ours} {unit} beside {peer}: {ratio:.2} times as good as {peer_name}"
                 )
             }
-            None => format!("{metric}: {ours:.3} {unit} ({peer_name})"),
+            None => format!("{metric}: {} {unit} ({peer_name})", told(ours)),
         }
     }
+}
+
+/// With three digits after the point, or as many more as it takes to show two that count.
+fn told(figure: f64) -> String {
+    let places = match figure.abs() {
+        small if small > 0.0 && small < 0.01 => (1.0 - small.log10().floor()) as usize,
+        _ => 3,
+    };
+    format!("{figure:.places$}")
 }
 
 /// The middle value; of two middle ones the mean.
@@ -179,6 +189,16 @@ mod tests {
             (10.0, 30.0)
         );
         assert_eq!(tail.ours, [5.0, 10.0, 4.0]);
+    }
+
+    #[test]
+    fn small_figures_are_told() {
+        assert_eq!(told(0.0004), "0.00040");
+        assert_eq!(told(0.00995), "0.0100");
+        assert_eq!(told(-0.00031), "-0.00031");
+        assert_eq!(told(0.016), "0.016");
+        assert_eq!(told(0.0), "0.000");
+        assert_eq!(told(5503.4849), "5503.485");
     }
 
     #[test]

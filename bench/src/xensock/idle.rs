@@ -4,7 +4,7 @@
 use super::pair::{Pair, Way};
 use crate::metric::Metric;
 use anyhow::{Context, Result};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 3;
 const SOCKETS: usize = 400;
@@ -13,6 +13,9 @@ const WAYS: [Way; 3] = [Way::Netfront, Way::Unix, Way::Ours];
 const OUTPUT: &str = "/tmp/hold";
 const SIGTERM: i32 = 15;
 const SETTLE: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(50);
+/// Until all are open: TCP through dom0 opens a few a second.
+const LIMIT: Duration = Duration::from_secs(180);
 
 pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {
     let runs = pair.alternate(
@@ -54,12 +57,13 @@ fn hold(
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let pid = client.spawn(&words, OUTPUT)?;
     let held = (|| {
-        for _ in 0..200 {
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
             if client.read(OUTPUT)?.contains("held") {
                 std::thread::sleep(SETTLE);
                 return meanwhile();
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(POLL);
         }
         anyhow::bail!("not held: {}", client.read(OUTPUT)?)
     })();

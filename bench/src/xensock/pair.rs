@@ -161,9 +161,12 @@ impl Pair {
     pub fn load(&self, way: Way, what: &str, arguments: &[String]) -> Result<Value> {
         let words = self.words(way, what, arguments)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.client(way)?.run_within(&words, RUN)?.ok()?;
-        let text = output.stdout;
-        serde_json::from_str(&text).with_context(|| format!("{what}: {text:?}"))
+        said(&self.client(way)?, &words)
+    }
+
+    /// What a guest takes for a system call and for a copy.
+    pub fn costs(&self) -> Result<Value> {
+        said(&self.bed.guest(CLIENT)?, &["/init", "load", "costs"])
     }
 
     /// Runs all of these ways in turn, as often as asked, or `rounds` times. Ours is left out where it is not
@@ -194,6 +197,12 @@ impl Pair {
     pub fn power_off(self) {
         self.bed.power_off();
     }
+}
+
+/// Runs a program; answers what it says.
+fn said(machine: &Machine<'_>, words: &[&str]) -> Result<Value> {
+    let text = machine.run_within(words, RUN)?.ok()?.stdout;
+    serde_json::from_str(&text).with_context(|| format!("{}: {text:?}", words.join(" ")))
 }
 
 fn wait_for_word(machine: &Machine<'_>, output: &str) -> Result<()> {

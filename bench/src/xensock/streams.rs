@@ -44,7 +44,24 @@ pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {
             .into_iter()
             .filter(|metric| metric.peer_name != Way::Unix.name()),
     );
+    metrics.extend(costs(pair)?);
     Ok(metrics)
+}
+
+/// What bounds any transport of the kernel's: a system call, and one that copies as much as a write does.
+fn costs(pair: &Pair) -> Result<[Metric; 2]> {
+    let answer = pair.costs()?;
+    let us = |name, of| {
+        let figure = number(&answer, of)? / 1e3;
+        let name = pair.metric(name);
+        Ok::<_, anyhow::Error>(Metric::alone(
+            &name,
+            "us",
+            "of the guest itself",
+            vec![figure],
+        ))
+    };
+    Ok([us("system-call", "call_ns")?, us("copy-64k", "copy_ns")?])
 }
 
 /// Writes so many bytes at once for a second, over so many sockets.

@@ -20,6 +20,8 @@
 /* The largest there is. */
 #define RING (1 << 20)
 #define MOST (1 << 20)
+/* The clock is looked at once in so many messages. */
+#define CLOCK 16
 
 enum { STREAM, PINGPONG };
 
@@ -148,10 +150,11 @@ static void stream(const char *path, int domid, uint32_t size, uint64_t ms)
 {
 	struct wish wish = { .kind = STREAM, .size = size };
 	struct libxenvchan *channel = open_channel(path, domid, wish);
-	uint64_t start = now(), end = start + ms * 1000000, bytes = 0, there;
+	uint64_t start = now(), end = start + ms * 1000000;
+	uint64_t bytes = 0, messages = 0, there;
 
 	do {
-		buffer[0] = now() < end ? MORE : LAST;
+		buffer[0] = messages++ % CLOCK || now() < end ? MORE : LAST;
 		check(write_all(channel, buffer, size), "write");
 		bytes += size;
 	} while (buffer[0] == MORE);

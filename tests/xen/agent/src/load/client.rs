@@ -37,6 +37,9 @@ impl FromStr for Limit {
     }
 }
 
+/// The clock is looked at once in so many messages: in a PV guest that is a system call.
+const CLOCK: u64 = 16;
+
 pub fn stream(
     address: &Address,
     size: usize,
@@ -89,15 +92,20 @@ fn pour(
     limit: Limit,
     pause: Duration,
 ) -> Result<u64> {
+    let compared = matches!(limit, Limit::Bytes(_));
     let start = Instant::now();
     let mut at = 0;
     let mut rest_at = quarter_after(limit, at);
-    let goes_on = |at| match limit {
-        Limit::Time(time) => start.elapsed() < time,
+    let goes_on = |at, messages| match limit {
+        Limit::Time(time) => messages % CLOCK != 0 || start.elapsed() < time,
         Limit::Bytes(bytes) => at < bytes,
     };
-    while goes_on(at) {
-        let message = pattern.from(at, size);
+    let mut messages = 0;
+    while goes_on(at, messages) {
+        messages += 1;
+        // What nobody compares need not tell its place: the same bytes each time, as `vchan` sends.
+        let place = if compared { at } else { 0 };
+        let message = pattern.from(place, size);
         socket
             .write_all(message)
             .with_context(|| format!("write after {at} bytes"))?;

@@ -12,17 +12,21 @@
 //!   time of `CLOCK_MONOTONIC` and 0 for an orderly end.
 //! * `load pester ADDRESS MS SOCKETS`: connects and exchanges bytes again and again, whatever goes wrong, with
 //!   so many sockets at once; answers `{tried, good}`. At the other end is `load echo ADDRESS`.
+//! * `load costs`: no socket; answers `{call_ns, copy_ns}`, of a system call, and of one that copies 64 KiB.
 //!
 //! An ADDRESS is `vsock:CID:PORT`, `seqpacket:CID:PORT`, `tcp:IP:PORT` or `unix:PATH`.
 
 mod address;
 mod client;
+mod costs;
 mod pattern;
 mod pester;
 mod serve;
 
+use address::Address;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, setrlimit};
+use serde_json::Value;
 use socket2::Socket;
 use std::io::{Read, Write};
 
@@ -88,30 +92,34 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
     let _ = setrlimit(Resource::Nofile, limit);
     let arguments: Vec<String> = arguments.collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let Some((&what, [place, rest @ ..])) = words.split_first() else {
-        bail!("load WHAT ADDRESS …");
-    };
-    let address = address::parse(place)?;
-    let answer = match (what, rest) {
-        ("serve", []) => serve::serve(&address)?,
-        ("stream", [size, limit, sockets]) => {
-            client::stream(&address, number(size)?, limit.parse()?, number(sockets)?, 0)?
-        }
-        ("stream", [size, limit, sockets, pause]) => {
-            let (sockets, pause) = (number(sockets)?, number(pause)?);
-            client::stream(&address, number(size)?, limit.parse()?, sockets, pause)?
-        }
-        ("pingpong", [size, count]) => client::pingpong(&address, number(size)?, number(count)?)?,
-        ("connects", [count]) => client::connects(&address, number(count)?)?,
-        ("hold", [count]) => client::hold(&address, number(count)?)?,
-        ("release", []) => client::release(&address)?,
-        ("echo", []) => pester::echo(&address)?,
-        ("pester", [limit, sockets]) => pester::pester(&address, number(limit)?, number(sockets)?)?,
-        ("await", []) => client::await_end(&address)?,
-        _ => bail!("load: cannot {}", words.join(" ")),
+    let answer = match words[..] {
+        ["costs"] => costs::costs()?,
+        [what, place, ref rest @ ..] => work(what, &address::parse(place)?, rest)?,
+        _ => bail!("load WHAT ADDRESS …"),
     };
     println!("{answer}");
     Ok(())
+}
+
+fn work(what: &str, address: &Address, rest: &[&str]) -> Result<Value> {
+    Ok(match (what, rest) {
+        ("serve", []) => serve::serve(address)?,
+        ("stream", [size, limit, sockets]) => {
+            client::stream(address, number(size)?, limit.parse()?, number(sockets)?, 0)?
+        }
+        ("stream", [size, limit, sockets, pause]) => {
+            let (sockets, pause) = (number(sockets)?, number(pause)?);
+            client::stream(address, number(size)?, limit.parse()?, sockets, pause)?
+        }
+        ("pingpong", [size, count]) => client::pingpong(address, number(size)?, number(count)?)?,
+        ("connects", [count]) => client::connects(address, number(count)?)?,
+        ("hold", [count]) => client::hold(address, number(count)?)?,
+        ("release", []) => client::release(address)?,
+        ("echo", []) => pester::echo(address)?,
+        ("pester", [limit, sockets]) => pester::pester(address, number(limit)?, number(sockets)?)?,
+        ("await", []) => client::await_end(address)?,
+        _ => bail!("load: cannot {what} {}", rest.join(" ")),
+    })
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
@@ -159,6 +167,14 @@ mod tests {
         assert!(done["good"].as_u64().unwrap() > 0, "{done}");
         assert_eq!(done["good"], done["tried"]);
         std::fs::remove_file(folder).unwrap();
+    }
+
+    #[test]
+    fn costs_are_counted() {
+        let costs = costs::costs().unwrap();
+        for name in ["call_ns", "copy_ns"] {
+            assert!(costs[name].as_u64().unwrap() > 0, "{costs}");
+        }
     }
 
     #[test]
