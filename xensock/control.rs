@@ -13,7 +13,10 @@ use crate::{
             Place,
             Size, //
         },
-        slots::Side,
+        slots::{
+            Side,
+            Violation, //
+        },
         wire::{
             self,
             Message,
@@ -71,6 +74,12 @@ pub(crate) struct Control {
 /// The peer has broken a control ring, or takes nothing from it.
 #[derive(Debug)]
 pub(crate) struct Lost;
+
+impl From<Violation> for Lost {
+    fn from(_: Violation) -> Self {
+        Lost
+    }
+}
 
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,9 @@
 use crate::{
     account::Seat,
     conn::Conn,
+    ends::Rx,
     link::{
+        exchange::Exchange,
         grow::Use,
         segment::Size,
         slots::{
@@ -15,6 +17,7 @@ use crate::{
             Slot,
             SLOTS, //
         },
+        stage::Stage,
         turn::Turn,
         wire::Direction, //
     },
@@ -34,25 +37,6 @@ use kernel::{
     }, //
 };
 
-/// How a connection stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// We have asked for it.
-    Opening,
-    Open,
-    /// The peer has nothing mapped any more, but our end is there.
-    Released,
-    /// Our end is gone; what the peer has mapped of our memory it has not released yet.
-    Leaving,
-}
-
-/// A segment that we have offered.
-pub(crate) struct Offered {
-    pub(crate) segment: Arc<Shared>,
-    /// The pages that list its grant references.
-    pub(crate) _lists: KVec<Granted>,
-}
-
 /// A connection.
 pub(crate) struct Record {
     pub(crate) turn: Turn,
@@ -60,14 +44,10 @@ pub(crate) struct Record {
     pub(crate) stage: Stage,
     _page: Arc<Shared>,
     _seat: Seat,
-    /// The segment of each [`Direction`].
-    pub(crate) segments: [Arc<Shared>; 2],
-    /// Where we are the opener: what we have offered.
-    pub(crate) offered: [Option<Offered>; 2],
-    /// What both ends have mapped, and this one has not gone over to.
-    pub(crate) next: [Option<Arc<Shared>>; 2],
-    /// Where we are the opener: what the peer may still have mapped.
-    pub(crate) before: [Option<Arc<Shared>>; 2],
+    /// The segments of each [`Direction`].
+    pub(crate) segments: [Exchange<Arc<Shared>>; 2],
+    /// Where we are the opener: the pages that list what was offered.
+    pub(crate) lists: [KVec<Granted>; 2],
     /// Whether a larger segment has been asked for.
     pub(crate) asked: bool,
     /// Where we are the opener: what the peer has asked for, and was not offered yet.
@@ -90,32 +70,34 @@ impl Record {
             stage,
             _page: page,
             _seat: seat,
-            segments,
-            offered: [None, None],
-            next: [None, None],
-            before: [None, None],
+            segments: segments.map(Exchange::new),
+            lists: [KVec::new(), KVec::new()],
             asked: false,
             wanted: None,
             uses: [Use::new(0); 2],
         }
     }
 
-    /// Lets the ring that we read go over to `segment`; returns whether it can.
-    pub(crate) fn follow(&mut self, size: Size, segment: Arc<Shared>) -> bool {
-        let next = segment.clone();
-        let followed = self
-            .conn
-            .with_rx(self.turn, |rx| rx.expect_next(size, next));
-        if followed == Some(true) {
-            self.next[Direction::FromOpener.index()] = Some(segment);
+    /// The segments of `direction`.
+    pub(crate) fn of(&mut self, direction: Direction) -> &mut Exchange<Arc<Shared>> {
+        let [forth, back] = &mut self.segments;
+        match direction {
+            Direction::FromOpener => forth,
+            Direction::ToOpener => back,
         }
-        followed == Some(true)
     }
 
-    /// Whether nothing is on its way to become the segment of `direction`.
-    pub(crate) fn is_settled(&self, direction: Direction) -> bool {
-        let at = direction.index();
-        self.offered[at].is_none() && self.next[at].is_none() && self.before[at].is_none()
+    /// The size of the ring of `direction`, in bytes.
+    pub(crate) fn size(&mut self, direction: Direction) -> usize {
+        self.of(direction).now().len()
+    }
+
+    /// Lets the ring that we read go over to `segment`, of that size, when its writer does; returns
+    /// whether it can.
+    pub(crate) fn expect_next(&self, size: Size, segment: &Arc<Shared>) -> bool {
+        let next = segment.clone();
+        let expects = |rx: &mut Rx| rx.expect_next(size, next);
+        self.conn.with_rx(self.turn, expects) == Some(true)
     }
 }
 

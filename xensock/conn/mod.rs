@@ -18,6 +18,7 @@ use crate::{
         Tx, //
     },
     link::{
+        grow::larger,
         packet::{
             Header,
             DATA,
@@ -59,9 +60,6 @@ use kernel::{
 
 /// As much is published at once, in bytes: the reader works while the writer does.
 const STRIDE: u32 = 128 << 10;
-
-/// A ring that was full grows by this, as a power of two.
-const GROWTH: u8 = 2;
 
 /// What a socket wants to be buffered whose program has said nothing, in bytes
 /// (`VSOCK_DEFAULT_BUFFER_SIZE` in `net/vmw_vsock/af_vsock.c`).
@@ -420,13 +418,6 @@ impl Conn {
             }
         }
     }
-}
-
-/// Returns the size that a full ring of `size` shall have, at most `last`. [`None`] if it is large
-/// enough.
-fn larger(size: Size, last: Size) -> Option<Size> {
-    let order = size.order().saturating_add(GROWTH).min(last.order());
-    Size::from_order(order).filter(|next| *next > size)
 }
 
 /// Ends the connection of a ring that the peer has broken.

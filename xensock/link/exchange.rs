@@ -13,13 +13,10 @@
 //!   free it  ◀──  Dropped
 //! ```
 //!
-//! One exchange of a direction at a time. Only while a connection is open: when it ends, all of its
-//! segments are freed together.
+//! One exchange of a direction at a time. When the connection ends, all of its segments are freed
+//! together. A consumer has a share of its own in what it reads from.
 
-use super::{
-    segment::Size,
-    slots::Violation, //
-};
+use super::slots::Violation;
 
 /// Which end of the direction this side is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,191 +27,102 @@ pub enum End {
     Consumer,
 }
 
-/// What an opener has to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use]
-pub enum Step {
-    /// Nothing, for now.
-    Wait,
-    /// Go over to the new segment. A producer that cannot, since its consumer has not followed the
-    /// last time, has a peer that lies.
-    Switch(Size),
-    /// Free the old segment.
-    FreeOld,
-    /// Free the new segment. A consumer withdraws it first; if it cannot, the peer lies.
-    FreeNew,
+/// The segments of a direction, at one side.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Exchange<S> {
+    /// The one in use, as far as the two sides have agreed.
+    now: S,
+    /// At the opener: what the peer has not answered about.
+    offered: Option<S>,
+    /// What both sides have mapped, and this end has not gone over to.
+    next: Option<S>,
+    /// At the opener: what the peer may still have mapped.
+    before: Option<S>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Offered {
-    /// Nothing is offered.
-    No,
-    /// The peer has not answered.
-    Asked(Size),
-    /// The peer has mapped it.
-    Taken,
-    /// The peer has unmapped the old one.
-    Dropped,
-}
-
-/// An exchange at the side that has opened the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Offering {
-    end: End,
-    state: Offered,
-    /// Our consumer has followed.
-    crossed: bool,
-}
-
-impl Offering {
-    /// Returns the state of a direction at whose `end` this side is, with nothing offered.
-    pub const fn new(end: End) -> Self {
+impl<S> Exchange<S> {
+    /// Returns a direction that begins with the segment `now`.
+    pub const fn new(now: S) -> Self {
         Self {
-            end,
-            state: Offered::No,
-            crossed: false,
+            now,
+            offered: None,
+            next: None,
+            before: None,
         }
     }
 
-    /// Whether another segment may be offered.
-    pub fn is_idle(&self) -> bool {
-        self.state == Offered::No
+    /// Returns the segment in use.
+    pub const fn now(&self) -> &S {
+        &self.now
     }
 
-    /// Learns that a segment will be offered now. A consumer has to know of it before:
-    /// [`Consumer::offered`](super::ring::Consumer::offered). Returns false if this is not the time.
-    pub fn offer(&mut self, size: Size) -> bool {
-        if !self.is_idle() {
-            return false;
+    /// Returns the segment that this end is to go over to.
+    pub const fn next(&self) -> Option<&S> {
+        self.next.as_ref()
+    }
+
+    /// Whether nothing is on its way to become the segment in use, and nothing is left of the last
+    /// one.
+    pub const fn is_settled(&self) -> bool {
+        self.offered.is_none() && self.next.is_none() && self.before.is_none()
+    }
+
+    /// At the opener: `segment` will be offered now. A consumer has to know of it before:
+    /// [`Consumer::offered`](super::ring::Consumer::offered). Gives it back if this is not the time.
+    pub fn offer(&mut self, segment: S) -> Result<(), S> {
+        if !self.is_settled() {
+            return Err(segment);
         }
-        self.state = Offered::Asked(size);
-        true
-    }
-
-    /// Learns that the peer has mapped the segment.
-    pub fn taken(&mut self) -> Result<Step, Violation> {
-        let Offered::Asked(size) = self.state else {
-            return Err(Violation);
-        };
-        self.state = Offered::Taken;
-        Ok(match self.end {
-            End::Producer => Step::Switch(size),
-            End::Consumer => Step::Wait,
-        })
-    }
-
-    /// Learns that the peer has not mapped the segment, and will not.
-    pub fn declined(&mut self) -> Result<Step, Violation> {
-        match self.state {
-            Offered::Asked(_) if !self.crossed => {
-                self.state = Offered::No;
-                Ok(Step::FreeNew)
-            }
-            _ => Err(Violation),
-        }
-    }
-
-    /// Learns that the peer has unmapped the old segment.
-    pub fn dropped(&mut self) -> Result<Step, Violation> {
-        if self.state != Offered::Taken {
-            return Err(Violation);
-        }
-        self.state = Offered::Dropped;
-        Ok(self.finish())
-    }
-
-    /// Learns that our consumer has followed:
-    /// [`Consumer::crossed`](super::ring::Consumer::crossed). That may be seen before the peer's
-    /// messages are.
-    pub fn crossed(&mut self) -> Step {
-        self.crossed = true;
-        self.finish()
-    }
-
-    fn finish(&mut self) -> Step {
-        let unused_here = match self.end {
-            End::Producer => true,
-            End::Consumer => self.crossed,
-        };
-        if self.state != Offered::Dropped || !unused_here {
-            return Step::Wait;
-        }
-        *self = Self::new(self.end);
-        Step::FreeOld
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Answered {
-    /// Nothing is offered.
-    No,
-    /// To be answered.
-    Asked,
-    /// Mapped, and our consumer has not followed.
-    Taken,
-}
-
-/// An exchange at the side that was asked for the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Taking {
-    end: End,
-    state: Answered,
-}
-
-impl Taking {
-    /// Returns the state of a direction at whose `end` this side is, with nothing offered.
-    pub const fn new(end: End) -> Self {
-        Self {
-            end,
-            state: Answered::No,
-        }
-    }
-
-    /// Learns that the peer offers a segment.
-    pub fn offered(&mut self) -> Result<(), Violation> {
-        if self.state != Answered::No {
-            return Err(Violation);
-        }
-        self.state = Answered::Asked;
+        self.offered = Some(segment);
         Ok(())
     }
 
-    /// Declines: the segment is not mapped.
-    pub fn decline(&mut self) {
-        self.state = Answered::No;
-    }
-
-    /// Takes: the segment is mapped. Returns what this end has to do.
-    pub fn take(&mut self) -> Take {
-        match self.end {
-            End::Producer => {
-                self.state = Answered::No;
-                Take::SwitchAndDrop
-            }
-            End::Consumer => {
-                self.state = Answered::Taken;
-                Take::Tell
-            }
+    /// At the opener: the peer has mapped what was offered. A producer goes over to what is
+    /// [next](Exchange::next) now; a consumer follows when it sees that its producer has.
+    pub fn taken(&mut self, end: End) -> Result<(), Violation> {
+        let segment = self.offered.take().ok_or(Violation)?;
+        match end {
+            End::Producer => self.next = Some(segment),
+            End::Consumer => self.before = Some(core::mem::replace(&mut self.now, segment)),
         }
+        Ok(())
     }
 
-    /// Learns that our consumer has followed, so that the old segment is unmapped and the peer told
-    /// that it is dropped. Returns false if that cannot be.
-    pub fn crossed(&mut self) -> bool {
-        let taken = self.state == Answered::Taken;
-
-        self.state = Answered::No;
-        taken
+    /// At the opener: the peer has not mapped what was offered, and will not. Returns it, to be
+    /// freed; a consumer withdraws it first.
+    pub fn declined(&mut self) -> Result<S, Violation> {
+        self.offered.take().ok_or(Violation)
     }
-}
 
-/// What to do with a segment that was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use]
-pub enum Take {
-    /// Go over to it, unmap the old one, tell that one is taken and the other dropped. A producer
-    /// that cannot go over, since its consumer has not followed the last time, has a peer that lies.
-    SwitchAndDrop,
-    /// Let our consumer know, then tell that it is taken.
-    Tell,
+    /// At the opener: the peer has unmapped what was in use before. Returns it, to be freed.
+    pub fn dropped(&mut self) -> Result<S, Violation> {
+        self.before.take().ok_or(Violation)
+    }
+
+    /// At the opener: our producer has gone over to what was next. Returns false if there was
+    /// nothing.
+    pub fn went_over(&mut self) -> bool {
+        let Some(next) = self.next.take() else {
+            return false;
+        };
+        self.before = Some(core::mem::replace(&mut self.now, next));
+        true
+    }
+
+    /// At the other side: what the opener offers is mapped. Gives it back if this is not the time:
+    /// then it is to be unmapped, and declined.
+    pub fn mapped(&mut self, segment: S) -> Result<(), S> {
+        if !self.is_settled() {
+            return Err(segment);
+        }
+        self.next = Some(segment);
+        Ok(())
+    }
+
+    /// At the other side: our end has gone over to what was next. Returns what is to be unmapped
+    /// before the opener is told that it is dropped; [`None`] if there was nothing to go over to.
+    pub fn left(&mut self) -> Option<S> {
+        let next = self.next.take()?;
+        Some(core::mem::replace(&mut self.now, next))
+    }
 }

@@ -7,8 +7,8 @@
 //! a [`ring::Place`] says they are, and send the events that are asked for.
 //!
 //! ```text
-//!   connection   slots, policy            what to answer, what becomes of a connection
-//!                turn                     whose wishes these are
+//!   connection   slots, turn              which connection it is, whose wishes these are
+//!                policy, stage            what to answer, what becomes of a connection
 //!                grow, exchange           which memory to offer, and how it is gone over to
 //!   message      wire, packet             what the bytes of the control ring mean
 //!   bytes        ring, segment            where to copy, when to send an event
@@ -28,5 +28,6 @@ pub mod policy;
 pub mod ring;
 pub mod segment;
 pub mod slots;
+pub mod stage;
 pub mod turn;
 pub mod wire;

@@ -32,6 +32,10 @@ use crate::{
             Slot,
             SLOTS, //
         },
+        stage::{
+            Leave,
+            Stage, //
+        },
         turn::Turn,
         wire::{
             self,
@@ -48,10 +52,7 @@ use crate::{
         RingAt,
         Shared, //
     },
-    records::{
-        Record,
-        Stage, //
-    },
+    records::Record,
     vsock::{
         self,
         Child,
@@ -256,16 +257,12 @@ impl Peer {
 
     /// The peer has made a connection that we open.
     pub(super) fn accepted(&self, slot: Slot) -> Result<(), Lost> {
-        let turn = match self.records.lock().get(slot) {
-            Some(record) if record.stage == Stage::Opening => {
-                record.stage = Stage::Open;
-                record.turn
-            }
-            // We have given it up meanwhile.
-            Some(record) if record.stage == Stage::Leaving => return Ok(()),
-            _ => return Err(Lost),
+        let (turn, told) = {
+            let mut records = self.records.lock();
+            let record = records.get(slot).ok_or(Lost)?;
+            (record.turn, record.stage.accepted()?)
         };
-        if let Some(sock) = self.bells.sock(turn) {
+        if let Some(sock) = self.bells.sock(turn).filter(|_| told) {
             self.soon(Later::Connected(turn, sock));
         }
         Ok(())
@@ -273,19 +270,12 @@ impl Peer {
 
     /// The peer does not make a connection that we open.
     pub(super) fn refused(&self, slot: Slot, reason: Reason) -> Result<(), Lost> {
-        let record = {
+        let (record, told) = {
             let mut records = self.records.lock();
-            match records.get(slot) {
-                Some(record) if matches!(record.stage, Stage::Opening | Stage::Leaving) => {
-                    records.take(slot)
-                }
-                _ => return Err(Lost),
-            }
+            let told = records.get(slot).ok_or(Lost)?.stage.refused()?;
+            (records.take(slot), told)
         };
-        let Some(record) = record else {
-            return Ok(());
-        };
-        if record.stage == Stage::Opening {
+        if let Some(record) = record.filter(|_| told) {
             let sock = self.bells.sock(record.turn);
             self.bells.forget(record.turn);
             record.conn.detach(record.turn);
@@ -357,41 +347,36 @@ impl Peer {
         let Some(record) = records.at(turn) else {
             return;
         };
-        if self.is_ours(slot) {
-            let stage = core::mem::replace(&mut record.stage, Stage::Leaving);
-            let released = match stage {
-                Stage::Released => records.take(slot),
-                _ => None,
-            };
-            drop(records);
-            drop(released);
-            if stage == Stage::Opening {
-                self.post(Message::Reset {
-                    slot,
-                    reason: Reason::Cancelled,
-                });
-            }
-        } else {
+        if !self.is_ours(slot) {
             let record = records.take(slot);
             drop(records);
             drop(record);
             self.post(Message::Released { slot });
+            return;
+        }
+        match record.stage.left() {
+            Leave::Wait => {}
+            Leave::Cancel => {
+                drop(records);
+                let reason = Reason::Cancelled;
+                self.post(Message::Reset { slot, reason });
+            }
+            Leave::Forget => {
+                let record = records.take(slot);
+                drop(records);
+                drop(record);
+            }
         }
     }
 
-    /// The peer has nothing of a connection mapped any more.
+    /// The peer has nothing of a connection mapped any more. What it has sent can still be received:
+    /// the memory is ours.
     pub(super) fn released(&self, slot: Slot) -> Result<(), Lost> {
         let record = {
             let mut records = self.records.lock();
-            let record = records.get(slot).ok_or(Lost)?;
-            match record.stage {
-                Stage::Opening | Stage::Released => return Err(Lost),
-                // What it has sent can still be received: the memory is ours.
-                Stage::Open => {
-                    record.stage = Stage::Released;
-                    return Ok(());
-                }
-                Stage::Leaving => records.take(slot),
+            match records.get(slot).ok_or(Lost)?.stage.released()? {
+                true => records.take(slot),
+                false => None,
             }
         };
         drop(record);

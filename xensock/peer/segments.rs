@@ -5,14 +5,13 @@
 use super::Peer;
 use crate::{
     control::Lost,
-    ends::{
-        Rx,
-        Switched, //
-    },
+    ends::Switched,
     link::{
+        exchange::End,
         grow::Tuning,
         segment::Size,
         slots::Slot,
+        stage::Stage,
         turn::Turn,
         wire::{
             Direction,
@@ -22,10 +21,6 @@ use crate::{
         }, //
     },
     memory::Shared,
-    records::{
-        Offered,
-        Stage, //
-    },
     wishes::Wish,
     xen::grant::{
         Granted,
@@ -60,7 +55,6 @@ impl Peer {
         }
         self.tend_at.store(now + TEND_MS, Relaxed);
         let tunings = self.settings.first().map(|min| Tuning {
-            max: self.settings.last(),
             min,
             idle_ms: IDLE_MS,
         });
@@ -89,10 +83,9 @@ impl Peer {
         let ours = self.is_ours(slot);
         let again = records.get(slot).is_some_and(|record| {
             both.into_iter().any(|direction| {
-                let at = direction.index();
-                let least = tunings[at].min.bytes() as usize;
-                let grown = ours && record.segments[at].len() > least;
-                grown || !record.is_settled(direction)
+                let least = tunings[direction.index()].min.bytes() as usize;
+                let grown = ours && record.size(direction) > least;
+                grown || !record.of(direction).is_settled()
             })
         });
         if !again {
@@ -105,7 +98,7 @@ impl Peer {
         let at = direction.index();
         let mut records = self.records.lock();
         let record = records.get(slot)?;
-        if record.segments[at].len() <= tuning.min.bytes() as usize {
+        if record.size(direction) <= tuning.min.bytes() as usize {
             return None;
         }
         let (size, traffic) = record.conn.traffic(record.turn, direction)?;
@@ -115,7 +108,7 @@ impl Peer {
     /// Lets a ring go over to what the peer has gone over to, if it may have.
     fn follow(&self, slot: Slot) {
         if let Some(record) = self.records.lock().get(slot) {
-            if record.next[Direction::FromOpener.index()].is_some() {
+            if record.of(Direction::FromOpener).next().is_some() {
                 record.conn.follow(record.turn);
             }
         }
@@ -129,10 +122,10 @@ impl Peer {
         let Some(record) = records.get(slot) else {
             return;
         };
-        if record.stage != Stage::Open || !record.is_settled(direction) {
+        if record.stage != Stage::Open || !record.of(direction).is_settled() {
             return;
         }
-        let Ok((offered, lists)) = self.segment(size) else {
+        let Ok((segment, lists, refs)) = self.segment(size) else {
             record.uses[at].declined(self.now());
             match direction {
                 Direction::FromOpener => self.cannot_have(record, size),
@@ -144,26 +137,26 @@ impl Peer {
             }
             return;
         };
-        let Some(offer) = Offer::new(slot, direction, size, &lists) else {
+        let Some(offer) = Offer::new(slot, direction, size, &refs) else {
             return;
         };
         if direction == Direction::ToOpener {
-            let next = offered.segment.clone();
-            let expects = |rx: &mut Rx| rx.expect_next(size, next);
-            let taken = record.conn.with_rx(record.turn, expects);
-            if taken != Some(true) {
+            if !record.expect_next(size, &segment) {
                 return;
             }
             record.wanted = None;
         }
-        record.offered[at] = Some(offered);
+        if record.of(direction).offer(segment).is_err() {
+            return;
+        }
+        record.lists[at] = lists;
         records.tended.insert(slot);
         drop(records);
         self.post(Message::Offer(offer));
     }
 
-    /// Returns a segment to offer, and the grant references of the pages that list its own.
-    pub(super) fn segment(&self, size: Size) -> Result<(Offered, KVec<u32>)> {
+    /// Returns a segment to offer, the pages that list its grant references, and theirs.
+    fn segment(&self, size: Size) -> Result<(Arc<Shared>, KVec<Granted>, KVec<u32>)> {
         let flags = GFP_KERNEL | __GFP_NOWARN;
         let segment = Shared::grant(&self.account, self.domain, size.pages() as usize, flags)?;
         let mut lists = KVec::new();
@@ -176,11 +169,7 @@ impl Peer {
             refs.push(list.refs().first().copied().ok_or(EINVAL)?, GFP_KERNEL)?;
             lists.push(list, GFP_KERNEL)?;
         }
-        let offered = Offered {
-            segment,
-            _lists: lists,
-        };
-        Ok((offered, refs))
+        Ok((segment, lists, refs))
     }
 
     /// The peer offers a segment for a direction of a connection that it has opened.
@@ -203,20 +192,19 @@ impl Peer {
             self.post(Message::Declined { slot, direction });
             return Ok(());
         };
-        if direction == Direction::ToOpener {
-            record.next[direction.index()] = Some(segment);
-            let turn = record.turn;
-            drop(records);
-            self.go_over(turn);
-            return Ok(());
+        let reads = direction == Direction::FromOpener;
+        let taken = !reads || record.expect_next(offer.size, &segment);
+        let taken = taken && record.of(direction).mapped(segment).is_ok();
+        let turn = record.turn;
+        if reads {
+            records.tended.insert(slot);
         }
-        let taken = record.follow(offer.size, segment);
-        records.tended.insert(slot);
         drop(records);
-        self.post(match taken {
-            true => Message::Taken { slot, direction },
-            false => Message::Declined { slot, direction },
-        });
+        match (taken, reads) {
+            (true, true) => self.post(Message::Taken { slot, direction }),
+            (true, false) => self.go_over(turn),
+            (false, _) => self.post(Message::Declined { slot, direction }),
+        }
         Ok(())
     }
 
@@ -225,9 +213,9 @@ impl Peer {
     fn is_due(&self, offer: &Offer) -> bool {
         let mut records = self.records.lock();
         records.get(offer.slot).is_some_and(|record| {
-            let held = record.segments[offer.direction.index()].len();
+            let held = record.size(offer.direction);
             let most = held.max(self.settings.last().bytes() as usize);
-            record.is_settled(offer.direction) && offer.size.bytes() as usize <= most
+            record.of(offer.direction).is_settled() && offer.size.bytes() as usize <= most
         })
     }
 
@@ -236,12 +224,11 @@ impl Peer {
     pub(super) fn go_over(&self, turn: Turn) {
         let slot = turn.slot();
         let direction = Direction::written_by(self.side, slot.opener());
-        let at = direction.index();
         let mut records = self.records.lock();
         let Some(record) = records.at(turn) else {
             return;
         };
-        let Some(next) = record.next[at].clone() else {
+        let Some(next) = record.of(direction).next().cloned() else {
             return;
         };
         let Some(size) = Size::from_bytes(next.len() as u32) else {
@@ -256,12 +243,11 @@ impl Peer {
             // It is tried again, or goes with the connection.
             Some(Switched::Later) | None => return,
         }
-        record.next[at] = None;
-        let before = core::mem::replace(&mut record.segments[at], next);
         if self.is_ours(slot) {
-            record.before[at] = Some(before);
+            record.of(direction).went_over();
             drop(records);
         } else {
+            let before = record.of(direction).left();
             drop(records);
             drop(before);
             self.post(Message::Taken { slot, direction });
@@ -287,18 +273,20 @@ impl Peer {
     /// The peer has mapped what we have offered.
     pub(super) fn taken(&self, slot: Slot, direction: Direction) -> Result<(), Lost> {
         let at = direction.index();
-        let mut records = self.records.lock();
-        let record = records.get(slot).ok_or(Lost)?;
-        let Offered { segment, _lists } = record.offered[at].take().ok_or(Lost)?;
+        let (turn, lists) = {
+            let mut records = self.records.lock();
+            let record = records.get(slot).ok_or(Lost)?;
+            record.of(direction).taken(match direction {
+                Direction::FromOpener => End::Producer,
+                Direction::ToOpener => End::Consumer,
+            })?;
+            record.uses[at].exchanged(self.now());
+            (record.turn, core::mem::take(&mut record.lists[at]))
+        };
+        drop(lists);
         if direction == Direction::FromOpener {
-            record.next[at] = Some(segment);
-            let turn = record.turn;
-            drop(records);
             self.go_over(turn);
-            return Ok(());
         }
-        let before = core::mem::replace(&mut record.segments[at], segment);
-        record.before[at] = Some(before);
         Ok(())
     }
 
@@ -307,13 +295,14 @@ impl Peer {
         let at = direction.index();
         let mut records = self.records.lock();
         let record = records.get(slot).ok_or(Lost)?;
-        let offered = record.offered[at].take().ok_or(Lost)?;
+        let declined = record.of(direction).declined()?;
+        let lists = core::mem::take(&mut record.lists[at]);
         record.uses[at].declined(self.now());
         let mut less = None;
         match direction {
             Direction::FromOpener => {
-                let held = record.segments[at].len();
-                if let Some(size) = Size::from_bytes(offered.segment.len() as u32) {
+                let held = record.size(direction);
+                if let Some(size) = Size::from_bytes(declined.len() as u32) {
                     // It may be the peer's largest that is smaller.
                     let half = size.half();
                     less = half.filter(|half| half.bytes() as usize > held);
@@ -331,7 +320,7 @@ impl Peer {
             }
         }
         drop(records);
-        drop(offered);
+        drop((declined, lists));
         match less {
             Some(size) => self.offer(slot, direction, size),
             None => self.settled(slot, direction),
@@ -344,7 +333,7 @@ impl Peer {
         let before = {
             let mut records = self.records.lock();
             let record = records.get(slot).ok_or(Lost)?;
-            let before = record.before[direction.index()].take().ok_or(Lost)?;
+            let before = record.of(direction).dropped()?;
             if direction == Direction::ToOpener {
                 record.conn.follow(record.turn);
             }
@@ -366,16 +355,12 @@ impl Peer {
             return;
         }
         let direction = Direction::FromOpener;
-        let before = {
-            let mut records = self.records.lock();
-            let Some(record) = records.at(turn) else {
-                return;
-            };
-            let Some(next) = record.next[direction.index()].take() else {
-                return;
-            };
-            core::mem::replace(&mut record.segments[direction.index()], next)
+        let mut records = self.records.lock();
+        let record = records.at(turn);
+        let Some(before) = record.and_then(|record| record.of(direction).left()) else {
+            return;
         };
+        drop(records);
         drop(before);
         self.post(Message::Dropped { slot, direction });
     }

@@ -57,11 +57,11 @@ impl Peer {
         let Some(record) = records.get(slot) else {
             return;
         };
-        let Some(wanted) = record.wanted.filter(|_| record.is_settled(direction)) else {
+        let Some(wanted) = record.wanted.filter(|_| record.of(direction).is_settled()) else {
             return;
         };
         let size = wanted.min(self.settings.last());
-        if size.bytes() as usize > record.segments[direction.index()].len() {
+        if size.bytes() as usize > record.size(direction) {
             drop(records);
             self.offer(slot, direction, size);
         } else {

@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Slots: the numbers of connections, and what becomes of a connection.
-//!
-//! All memory of a connection is its opener's. The opener keeps it, and the slot, until the other
-//! side says that it has unmapped everything ([`Message::Released`] or [`Message::Refuse`]). A
-//! socket that is closed ends its direction by [`FIN`](super::ring::FIN), and what it has written can
-//! still be read: where the opener closes first, its memory waits for the other side; where the other
-//! side does, the opener reads on in what is its own.
-//!
-//! After it has released a connection, the other side may still get a reset or an offer for it, sent
-//! before the opener knew. Those are to be ignored, as for any slot that is not in use.
-//!
-//! [`Message::Released`]: super::wire::Message::Released
-//! [`Message::Refuse`]: super::wire::Message::Refuse
+//! Slots: the numbers of connections.
 
-mod answerer;
-mod opener;
 mod set;
-mod table;
 
-use super::wire::{
-    Message,
-    Reason, //
-};
-pub use answerer::Answerer;
-pub use opener::Opener;
 pub use set::Set;
-pub use table::Table;
 
 /// Connections that two domains can have at once.
 pub const SLOTS: u32 = 4096;
@@ -86,70 +64,6 @@ impl Slot {
         } else {
             Side::Acceptor
         }
-    }
-}
-
-/// What the socket of a connection has to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tell {
-    /// The connection is there.
-    Connected,
-    /// The connection did not come about.
-    Refused(Reason),
-    /// The other socket is closed: what it has written can be read, and nothing be written.
-    Closed,
-    /// The connection is lost, with everything in it.
-    Lost,
-}
-
-/// What to do, in this order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct Actions {
-    /// Send this.
-    pub send: Option<Message>,
-    /// Tell the socket.
-    pub tell: Option<Tell>,
-    /// Touch the connection's memory no more: end its grants, or unmap it.
-    pub free: bool,
-    /// Send this, after the memory is unmapped.
-    pub then: Option<Message>,
-    /// Forget the connection. If it was opened here, its slot can be used anew.
-    pub done: bool,
-}
-
-impl Actions {
-    const NONE: Self = Self {
-        send: None,
-        tell: None,
-        free: false,
-        then: None,
-        done: false,
-    };
-
-    const fn send(mut self, message: Message) -> Self {
-        self.send = Some(message);
-        self
-    }
-
-    const fn tell(mut self, tell: Tell) -> Self {
-        self.tell = Some(tell);
-        self
-    }
-
-    const fn then(mut self, message: Message) -> Self {
-        self.then = Some(message);
-        self
-    }
-
-    const fn free(mut self) -> Self {
-        self.free = true;
-        self
-    }
-
-    const fn done(mut self) -> Self {
-        self.done = true;
-        self
     }
 }
 

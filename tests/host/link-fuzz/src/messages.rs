@@ -4,49 +4,42 @@
 
 use crate::bytes::Bytes;
 use socket_link::link::doorbell::{Bits, answer};
-use socket_link::link::exchange::{End, Offering, Step, Take, Taking};
+use socket_link::link::exchange::{End, Exchange};
 use socket_link::link::packet::Header;
-use socket_link::link::segment::Size;
-use socket_link::link::slots::{Actions, Answerer, Opener, Side, Slot, Table, Tell, Violation};
-use socket_link::link::wire::{
-    Connect, Direction, HEAD_MAX, Message, Offer, Reason, Rendezvous, parse_path,
-};
+use socket_link::link::slots::{Side, Slot, Violation};
+use socket_link::link::stage::{Leave, Stage};
+use socket_link::link::wire::{Direction, HEAD_MAX, Message, Rendezvous, parse_path};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Slots that each side opens here: few, so that messages hit them.
 const SLOTS: u32 = 4;
 
-/// A connection of either kind, and what is left of it.
+/// A connection, as the driver keeps it. A segment is a number.
 struct Connection {
-    state: Either,
-    /// Each direction's segments: the one in use, and the one that replaces it.
-    segments: [(bool, bool); 2],
+    stage: Stage,
+    segments: [Exchange<u32>; 2],
     socket: bool,
-    connected: bool,
 }
 
-enum Either {
-    Opened(Opener, [Offering; 2]),
-    Asked(Answerer, [Taking; 2]),
-}
-
+/// The side that is attacked.
 struct House {
-    table: Table,
     connections: HashMap<Slot, Connection>,
+    /// The next segment.
+    next: u32,
 }
 
 /// Plays messages against a side.
 pub fn attack(bytes: &[u8]) -> u64 {
     let mut bytes = Bytes::new(bytes);
     let mut house = House {
-        table: Table::new(Side::Initiator, SLOTS),
         connections: HashMap::new(),
+        next: 0,
     };
     let mut heard = 0;
     while !bytes.is_empty() {
         let done = match bytes.byte() {
-            0..=19 => house.connect(),
+            0..=19 => house.connect(&mut bytes),
             20..=69 => house.act(&mut bytes),
             70..=74 => xenstore(&mut bytes),
             75..=79 => doorbell(&mut bytes),
@@ -55,14 +48,10 @@ pub fn attack(bytes: &[u8]) -> u64 {
                 house.hear(&mut bytes)
             }
         };
+        house.check();
         if done.is_err() {
             // The link is ended.
-            for slot in house.connections.keys().copied().collect::<Vec<_>>() {
-                house.unlink(slot);
-            }
-            assert!(house.connections.values().all(|left| left.socket));
             house.connections.clear();
-            house.table = Table::new(Side::Initiator, SLOTS);
         }
     }
     heard
@@ -155,217 +144,168 @@ fn doorbell(bytes: &mut Bytes<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
+fn slot(bytes: &mut Bytes<'_>, opener: Side) -> Slot {
+    let first = if opener == Side::Initiator { 0 } else { 2048 };
+    Slot::new(first + u32::from(bytes.byte()) % SLOTS).unwrap()
+}
+
 impl House {
-    fn connect(&mut self) -> Result<(), Violation> {
-        if let Some(slot) = self.table.take() {
-            let ends = [End::Producer, End::Consumer].map(Offering::new);
-            let state = Either::Opened(Opener::new(slot), ends);
-            assert!(
-                self.connections
-                    .insert(slot, Connection::new(state))
-                    .is_none()
-            );
+    fn segment(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    fn insert(&mut self, slot: Slot, stage: Stage) {
+        let segments = [self.segment(), self.segment()].map(Exchange::new);
+        let connection = Connection {
+            stage,
+            segments,
+            socket: true,
+        };
+        assert!(self.connections.insert(slot, connection).is_none());
+    }
+
+    fn connect(&mut self, bytes: &mut Bytes<'_>) -> Result<(), Violation> {
+        let slot = slot(bytes, Side::Initiator);
+        if !self.connections.contains_key(&slot) {
+            self.insert(slot, Stage::Opening);
         }
         Ok(())
     }
 
     /// Does what this side may do by itself.
     fn act(&mut self, bytes: &mut Bytes<'_>) -> Result<(), Violation> {
-        let number = u32::from(bytes.byte()) % SLOTS + if bytes.byte() & 1 == 0 { 0 } else { 2048 };
+        let ours = bytes.byte() & 1 == 0;
+        let opener = if ours {
+            Side::Initiator
+        } else {
+            Side::Acceptor
+        };
+        let slot = slot(bytes, opener);
         let what = bytes.byte();
-        let slot = Slot::new(number).unwrap();
+        let next = self.segment();
         let Some(connection) = self.connections.get_mut(&slot) else {
             return Ok(());
         };
-        let actions = match (what % 8, &mut connection.state) {
-            (0, Either::Opened(opener, _)) => opener.broke(),
-            (1, Either::Opened(opener, _)) => {
-                let actions = opener.closed();
-                connection.socket = false;
-                actions
-            }
-            (0, Either::Asked(answerer, _)) => answerer.broke(),
-            (1, Either::Asked(answerer, _)) if connection.connected => {
-                let actions = answerer.closed();
-                connection.socket = false;
-                actions
-            }
-            (2 | 3, Either::Asked(answerer, _)) if !connection.connected => {
-                connection.connected = true;
-                connection.segments = [(true, false); 2];
-                answerer.accept()
-            }
-            (4, Either::Asked(answerer, _)) if !connection.connected => {
-                connection.connected = true;
-                connection.socket = false;
-                answerer.refuse(Reason::NoListener)
-            }
-            _ => return connection.exchange((what / 8) as usize % 2, what),
-        };
-        self.carry_out(slot, actions);
+        if what < 40 {
+            self.leave(slot);
+            return Ok(());
+        }
+        let segments = &mut connection.segments[usize::from(what & 1)];
+        if !ours {
+            segments.left();
+        } else if what & 2 == 0 {
+            segments.went_over();
+        } else if connection.stage == Stage::Open {
+            let settled = segments.is_settled();
+            assert_eq!(segments.offer(next).is_ok(), settled);
+        }
         Ok(())
+    }
+
+    /// The socket is closed, or has lost its connection.
+    fn leave(&mut self, slot: Slot) {
+        let Some(connection) = self.connections.get_mut(&slot) else {
+            return;
+        };
+        connection.socket = false;
+        if slot.opener() == Side::Acceptor || connection.stage.left() == Leave::Forget {
+            self.connections.remove(&slot);
+        }
     }
 
     fn hear(&mut self, bytes: &mut Bytes<'_>) -> Result<(), Violation> {
-        let Some(message) = message(bytes) else {
-            return Err(Violation);
-        };
+        let message = message(bytes).ok_or(Violation)?;
         let Some(slot) = message.slot() else {
             return Ok(());
         };
-        if let Message::Connect(Connect { .. }) = message {
-            if slot.opener() == Side::Initiator || self.connections.contains_key(&slot) {
-                return Err(Violation);
-            }
-            let ends = [End::Consumer, End::Producer].map(Taking::new);
-            let state = Either::Asked(Answerer::new(slot), ends);
-            self.connections.insert(slot, Connection::new(state));
-            return Ok(());
-        }
-        let Some(connection) = self.connections.get_mut(&slot) else {
-            return Ok(());
-        };
-        let actions = match (&mut connection.state, message) {
-            (Either::Opened(opener, _), Message::Accept { .. }) => opener.accepted()?,
-            (Either::Opened(opener, _), Message::Refuse { reason, .. }) => {
-                opener.refused(reason)?
-            }
-            (Either::Opened(opener, _), Message::Reset { .. }) => opener.reset()?,
-            (Either::Opened(opener, _), Message::Released { .. }) => opener.released()?,
-            (Either::Asked(answerer, _), Message::Reset { reason, .. }) => {
-                answerer.reset(reason)?
-            }
-            _ => return connection.hear(&message),
-        };
-        self.carry_out(slot, actions);
-        Ok(())
-    }
-
-    fn carry_out(&mut self, slot: Slot, actions: Actions) {
-        let connection = self.connections.get_mut(&slot).unwrap();
-        let about = [actions.send, actions.then].into_iter().flatten();
-        assert!(
-            about
-                .map(|message| message.slot())
-                .all(|about| about == Some(slot))
-        );
-        match actions.tell {
-            Some(Tell::Connected) => {
-                assert!(!connection.connected && connection.socket);
-                connection.connected = true;
-            }
-            Some(Tell::Closed) => assert!(connection.connected && connection.socket),
-            Some(Tell::Lost | Tell::Refused(_)) => {
-                assert!(connection.socket);
-                connection.socket = false;
-            }
-            None => (),
-        }
-        assert_eq!(actions.free, actions.done);
-        if actions.done {
-            let opened = matches!(connection.state, Either::Opened(..));
-            self.connections.remove(&slot);
-            assert_eq!(self.table.give(slot), opened);
-        }
-    }
-
-    fn unlink(&mut self, slot: Slot) {
-        let connection = self.connections.get_mut(&slot).unwrap();
-        let actions = match &mut connection.state {
-            Either::Opened(opener, _) => opener.unlinked(),
-            Either::Asked(answerer, _) => answerer.unlinked(),
-        };
-        assert!(actions.send.is_none() && actions.then.is_none());
-        self.carry_out(slot, actions);
-    }
-}
-
-impl Connection {
-    fn new(state: Either) -> Self {
-        let segments = match state {
-            Either::Opened(..) => [(true, false); 2],
-            Either::Asked(..) => [(false, false); 2],
-        };
-        Self {
-            state,
-            segments,
-            socket: true,
-            connected: false,
-        }
-    }
-
-    /// What this side does of itself about a direction's segments.
-    fn exchange(&mut self, direction: usize, what: u8) -> Result<(), Violation> {
-        let segments = &mut self.segments[direction];
-        match &mut self.state {
-            Either::Opened(opener, ends) if opener.is_writable() => {
-                let offering = &mut ends[direction];
-                if what & 1 == 0 && offering.offer(Size::MIN) {
-                    assert!(!segments.1);
-                    segments.1 = true;
-                } else if direction == 1 && segments.1 && !offering.is_idle() && what & 2 == 0 {
-                    let step = offering.crossed();
-                    self.step(direction, step)?;
+        let ours = slot.opener() == Side::Initiator;
+        match message {
+            Message::Connect(_) if !ours && !self.connections.contains_key(&slot) => {
+                // It may be refused.
+                if bytes.byte() & 1 == 0 {
+                    self.insert(slot, Stage::Open);
                 }
+                Ok(())
             }
-            Either::Asked(answerer, ends) if answerer.is_writable() => {
-                let mut asked = ends[direction];
-                if asked.offered().is_ok() {
-                    return Ok(());
-                }
-                if asked.crossed() {
-                    assert!(ends[direction].crossed() && *segments == (true, true));
-                    segments.1 = false;
-                } else if what & 1 == 0 {
-                    ends[direction].decline();
-                } else {
-                    assert_eq!(*segments, (true, false));
-                    segments.1 = ends[direction].take() == Take::Tell;
-                }
+            Message::Reset { .. } => {
+                self.leave(slot);
+                Ok(())
             }
-            _ => (),
+            Message::Offer(offer) if !ours => {
+                let next = self.segment();
+                if let Some(connection) = self.connections.get_mut(&slot) {
+                    let segments = &mut connection.segments[offer.direction.index()];
+                    let settled = segments.is_settled();
+                    assert_eq!(segments.mapped(next).is_ok(), settled);
+                }
+                Ok(())
+            }
+            _ if ours => self.hear_answer(slot, message),
+            _ => Err(Violation),
         }
-        Ok(())
     }
 
-    fn hear(&mut self, message: &Message) -> Result<(), Violation> {
-        let direction = match *message {
-            Message::Taken { direction, .. }
-            | Message::Declined { direction, .. }
-            | Message::Dropped { direction, .. }
-            | Message::Offer(Offer { direction, .. }) => direction,
+    /// Hears what the other side says about a connection that was opened here.
+    fn hear_answer(&mut self, slot: Slot, message: Message) -> Result<(), Violation> {
+        let connection = self.connections.get_mut(&slot).ok_or(Violation)?;
+        let over = match message {
+            Message::Accept { .. } => {
+                assert!(!connection.stage.accepted()? || connection.socket);
+                false
+            }
+            Message::Refuse { .. } => {
+                assert!(!connection.stage.refused()? || connection.socket);
+                true
+            }
+            Message::Released { .. } => connection.stage.released()?,
+            Message::Taken { direction, .. } => {
+                let end = match direction {
+                    Direction::FromOpener => End::Producer,
+                    Direction::ToOpener => End::Consumer,
+                };
+                connection.segments[direction.index()].taken(end)?;
+                false
+            }
+            Message::Declined { direction, .. } => {
+                connection.segments[direction.index()].declined()?;
+                false
+            }
+            Message::Dropped { direction, .. } => {
+                connection.segments[direction.index()].dropped()?;
+                false
+            }
+            // The driver answers it, whatever it says.
+            Message::Want { .. } => false,
             _ => return Err(Violation),
         };
-        let index = usize::from(direction == Direction::ToOpener);
-        match &mut self.state {
-            Either::Opened(opener, ends) if opener.is_writable() => {
-                let step = match message {
-                    Message::Taken { .. } => ends[index].taken()?,
-                    Message::Declined { .. } => ends[index].declined()?,
-                    Message::Dropped { .. } => ends[index].dropped()?,
-                    _ => return Err(Violation),
-                };
-                self.step(index, step)
-            }
-            Either::Asked(answerer, ends) if answerer.is_writable() => match message {
-                Message::Offer(_) => ends[index].offered(),
-                _ => Err(Violation),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// Frees one of the two segments, of which both have to be there.
-    fn step(&mut self, direction: usize, step: Step) -> Result<(), Violation> {
-        let segments = &mut self.segments[direction];
-        match step {
-            Step::Wait => (),
-            Step::Switch(_) => assert_eq!(*segments, (true, true)),
-            Step::FreeOld | Step::FreeNew => {
-                assert_eq!(*segments, (true, true));
-                segments.1 = false;
-            }
+        if over {
+            self.connections.remove(&slot);
         }
         Ok(())
+    }
+
+    /// No segment is in two places, and no direction has more than two.
+    fn check(&self) {
+        let mut seen = BTreeSet::new();
+        for (slot, connection) in &self.connections {
+            let ours = slot.opener() == Side::Initiator;
+            assert!(ours || connection.stage == Stage::Open);
+            assert!(connection.socket || connection.stage == Stage::Leaving);
+            for segments in &connection.segments {
+                let mut left = segments.clone();
+                let more = [
+                    segments.next().copied(),
+                    left.declined().ok(),
+                    left.dropped().ok(),
+                ];
+                let more: Vec<u32> = more.into_iter().flatten().collect();
+                assert!(more.len() <= 1, "{segments:?}");
+                assert_eq!(more.is_empty(), segments.is_settled());
+                for segment in more.into_iter().chain([*segments.now()]) {
+                    assert!(seen.insert(segment), "{segments:?}");
+                }
+            }
+        }
     }
 }

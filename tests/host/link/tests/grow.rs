@@ -2,7 +2,7 @@
 
 //! When segments grow and shrink.
 
-use socket_link::link::grow::{Tuning, Use, WAITS, WINDOW_MS};
+use socket_link::link::grow::{larger, Tuning, Use};
 use socket_link::link::segment::Size;
 
 const fn order(order: u8) -> Size {
@@ -10,33 +10,18 @@ const fn order(order: u8) -> Size {
 }
 
 const TUNING: Tuning = Tuning {
-    max: order(10),
     min: order(2),
     idle_ms: 5000,
 };
 
-/// Waits `WAITS` times at once.
-fn wait(seen: &mut Use, size: Size, now: u64) -> Option<Size> {
-    (1..WAITS).for_each(|_| assert_eq!(seen.waited(&TUNING, size, now), None));
-    seen.waited(&TUNING, size, now)
-}
-
 #[test]
-fn a_busy_segment_grows_to_the_maximum_and_no_further() {
-    let mut seen = Use::new(0);
-    assert_eq!(wait(&mut seen, order(2), 10), Some(order(4)));
-    assert_eq!(wait(&mut seen, order(4), 20), Some(order(6)));
-    assert_eq!(wait(&mut seen, order(9), 20), Some(order(10)));
-    assert_eq!(wait(&mut seen, order(10), 20), None);
-    assert_eq!(wait(&mut seen, order(12), 20), None);
-}
-
-#[test]
-fn a_slow_reader_does_not_make_it_grow() {
-    let mut seen = Use::new(0);
-    for now in (0..100).map(|step| step * (WINDOW_MS / 2)) {
-        assert_eq!(seen.waited(&TUNING, order(2), now), None, "{now}");
-    }
+fn a_full_segment_grows_to_the_last_size_and_no_further() {
+    let last = order(10);
+    assert_eq!(larger(order(2), last), Some(order(4)));
+    assert_eq!(larger(order(9), last), Some(last));
+    assert_eq!(larger(last, last), None);
+    assert_eq!(larger(order(12), last), None);
+    assert_eq!(larger(Size::MAX, Size::MAX), None);
 }
 
 #[test]
@@ -58,22 +43,18 @@ fn an_idle_segment_shrinks() {
 #[test]
 fn who_declines_is_left_alone_for_longer_and_longer() {
     let mut seen = Use::new(0);
-    let mut now = 0;
+    let idle = |seen: &mut Use, now| seen.looked_at(&TUNING, order(8), now, (0, 0));
+    let mut now = TUNING.idle_ms;
     for delay in [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 64_000] {
         seen.declined(now);
-        assert_eq!(seen.waited(&TUNING, order(2), now + delay - 1), None);
-        assert_eq!(
-            wait(&mut seen, order(2), now + delay + WINDOW_MS),
-            Some(order(4))
-        );
-        now += delay + WINDOW_MS;
+        assert_eq!(idle(&mut seen, now + delay - 1), None);
+        assert_eq!(idle(&mut seen, now + delay), Some(order(2)));
+        now += delay;
     }
     seen.exchanged(now);
+    now += TUNING.idle_ms;
     seen.declined(now);
-    assert_eq!(
-        wait(&mut seen, order(2), now + 1000 + WINDOW_MS),
-        Some(order(4))
-    );
+    assert_eq!(idle(&mut seen, now + 1000), Some(order(2)));
 }
 
 #[test]
@@ -81,7 +62,6 @@ fn times_may_be_anything() {
     let mut seen = Use::new(u64::MAX);
     for now in [u64::MAX, 0, u64::MAX - 1, 5] {
         seen.declined(now);
-        seen.waited(&TUNING, order(2), now);
         seen.looked_at(&TUNING, order(4), now, (1, 0));
         seen.exchanged(now);
     }

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use socket_link::link::doorbell::{answer, ring};
-use socket_link::link::slots::{Set, Side, Slot, Table, SLOTS};
+use socket_link::link::slots::{Set, Side, Slot, SLOTS};
 use socket_link::plain::Bell;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -19,33 +19,6 @@ fn each_side_opens_its_own_half() {
     assert_eq!(slot(2048).opener(), Side::Acceptor);
     assert_eq!(Slot::new(SLOTS), None);
     assert_eq!(Slot::new(u32::MAX), None);
-    for side in [Side::Initiator, Side::Acceptor] {
-        let mut table = Table::new(side, u32::MAX);
-        let taken: BTreeSet<_> = std::iter::from_fn(|| table.take()).collect();
-        assert_eq!(taken.len(), 2048);
-        assert!(taken.iter().all(|slot| slot.opener() == side));
-        assert!(!table.give(slot(if side == Side::Initiator { 2048 } else { 2047 })));
-        assert_eq!(table.used(), 2048);
-    }
-}
-
-#[test]
-fn a_slot_is_used_anew_as_late_as_can_be() {
-    let mut table = Table::new(Side::Acceptor, 2);
-    assert_eq!(table.take(), Some(slot(2048)));
-    assert!(table.give(slot(2048)) && !table.give(slot(2048)));
-    assert_eq!(table.take(), Some(slot(2049)));
-    assert_eq!(table.take(), Some(slot(2050)));
-    assert_eq!(table.take(), None);
-    table.set_limit(1);
-    assert!(table.give(slot(2049)));
-    assert_eq!(table.take(), None);
-    table.set_limit(3000);
-    assert_eq!(
-        std::iter::from_fn(|| table.take()).last(),
-        Some(slot(2049)),
-        "the last is the one that was given back last"
-    );
 }
 
 proptest! {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A connection between two sides, and what the driver does for it.
+//! A connection between two sides, and what the driver does for it: with the stages and segments
+//! that it keeps. A segment is a number here, and shared as the driver shares memory: it is freed,
+//! or unmapped, when nobody has it any more.
 
-use socket_link::link::exchange::{End, Offering, Step, Take, Taking};
+use socket_link::link::exchange::{End, Exchange};
 use socket_link::link::segment::Size;
-use socket_link::link::slots::{Actions, Answerer, Opener, Slot, Tell, Violation};
+use socket_link::link::slots::{Slot, Violation};
+use socket_link::link::stage::{Leave, Stage};
 use socket_link::link::wire::{Connect, Direction, Message, Offer, Reason, Segments, Socket};
+use std::collections::BTreeSet;
 
 pub const SLOT: Slot = Slot::new(0).unwrap();
 pub const DIRECTION: Direction = Direction::FromOpener;
@@ -19,14 +23,16 @@ pub const EXCHANGES: u8 = 3;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     None,
-    /// The answerer releases the connection before it has unmapped it.
+    /// The other side releases the connection before it has unmapped it.
     ReleaseFirst,
-    /// The opener frees the old segment when the new one is taken.
+    /// The opener frees the old segment when it goes over.
     FreeWhenTaken,
-    /// The answerer drops the old segment before its consumer has followed.
+    /// The other side drops the old segment before its consumer has followed.
     DropWhenTaken,
     /// What has crossed with a release ends the link.
     HearLate,
+    /// The opener forgets a connection that it gives up before there was an answer.
+    ForgetUnanswered,
 }
 
 /// A connection, and which end of its one direction the opener is.
@@ -36,39 +42,51 @@ pub struct House {
     pub flaw: Flaw,
 }
 
-/// The side that opens the connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Here {
-    pub opener: Option<Opener>,
-    pub offering: Option<Offering>,
-    pub socket: bool,
-    /// Page, segment 0, segment 1.
-    pub granted: [bool; 3],
+/// A socket's end of the ring, with its shares in segments.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ring {
+    pub now: u8,
+    pub other: Option<u8>,
 }
 
-/// The side that is asked for it.
+/// What the driver keeps of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Record {
+    pub stage: Stage,
+    pub segments: Exchange<u8>,
+}
+
+/// A side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub struct There {
-    pub answerer: Option<Answerer>,
-    pub taking: Option<Taking>,
-    pub socket: bool,
-    pub undecided: bool,
-    pub mapped: [bool; 3],
+pub struct Half {
+    pub record: Option<Record>,
+    pub ring: Option<Ring>,
+    /// The program has closed its socket, and the worker does not know yet.
+    pub closed: bool,
+    /// The program has read over to the next segment, and the worker does not know yet.
+    pub crossed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct State {
-    pub here: Here,
-    pub there: There,
+    /// The side that opens the connection.
+    pub here: Half,
+    /// The side that is asked for it.
+    pub there: Half,
+    /// It was asked, with this segment, and has not answered.
+    pub asked: Option<u8>,
     pub to_here: Vec<Message>,
     pub to_there: Vec<Message>,
-    /// The ring: generations of both ends, and whether the consumer knows of another segment.
+    /// How often each end of the ring has gone over.
     pub prod: u8,
     pub cons: u8,
-    pub offered: bool,
+    /// The last segment there was.
+    pub last: u8,
     pub lives: u8,
     pub exchanges: u8,
     pub unlinked: bool,
+    /// Segments that are still mapped though the other side says they are not.
+    pub forgotten: BTreeSet<u8>,
     pub wrong: Option<&'static str>,
 }
 
@@ -79,37 +97,89 @@ pub enum Event {
     Refuse,
     HearHere,
     HearThere,
+    /// There is no memory for what is offered.
+    HearThereInVain,
     CloseHere,
     CloseThere,
+    FinishHere,
+    FinishThere,
     BreakHere,
     BreakThere,
     Offer,
-    Take,
-    Decline,
+    GoOverHere,
+    GoOverThere,
     Follow,
+    Crossed,
     Unlink,
 }
 
-pub const EVENTS: [Event; 14] = [
+pub const EVENTS: [Event; 18] = [
     Event::Connect,
     Event::Accept,
     Event::Refuse,
     Event::HearHere,
     Event::HearThere,
+    Event::HearThereInVain,
     Event::CloseHere,
     Event::CloseThere,
+    Event::FinishHere,
+    Event::FinishThere,
     Event::BreakHere,
     Event::BreakThere,
     Event::Offer,
-    Event::Take,
-    Event::Decline,
+    Event::GoOverHere,
+    Event::GoOverThere,
     Event::Follow,
+    Event::Crossed,
     Event::Unlink,
 ];
 
-/// Which of [`Here::granted`] a generation's segment is.
-pub const fn segment(generation: u8) -> usize {
-    1 + (generation & 1) as usize
+impl Half {
+    fn new(segment: u8, stage: Stage) -> Self {
+        Self {
+            record: Some(Record {
+                stage,
+                segments: Exchange::new(segment),
+            }),
+            ring: Some(Ring {
+                now: segment,
+                other: None,
+            }),
+            ..Self::default()
+        }
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        self.record.as_ref().map(|record| record.stage)
+    }
+
+    /// The segments that this side has.
+    pub fn segments(&self) -> BTreeSet<u8> {
+        let ring = self.ring.iter();
+        let mut all: BTreeSet<u8> = ring
+            .flat_map(|ring| [Some(ring.now), ring.other])
+            .flatten()
+            .collect();
+        if let Some(record) = &self.record {
+            let mut segments = record.segments.clone();
+            all.insert(*segments.now());
+            all.extend(segments.next());
+            all.extend(segments.declined().ok());
+            all.extend(segments.dropped().ok());
+        }
+        all
+    }
+
+    /// Lets the socket know that the connection is lost.
+    fn disconnect(&mut self) {
+        self.ring = None;
+        self.closed = false;
+    }
+
+    fn has_next(&self) -> bool {
+        let record = self.record.as_ref();
+        self.ring.is_some() && record.is_some_and(|record| record.segments.next().is_some())
+    }
 }
 
 impl State {
@@ -119,93 +189,36 @@ impl State {
         }
     }
 
-    fn agreed<T>(&mut self, result: Result<T, Violation>) -> Option<T> {
-        self.check(result.is_ok(), "an honest side violates the protocol");
-        result.ok()
-    }
-
-    fn send_there(&mut self, message: Option<Message>) {
+    fn send_there(&mut self, message: Message) {
         if !self.unlinked {
-            self.to_there.extend(message);
+            self.to_there.push(message);
         }
     }
 
-    fn send_here(&mut self, message: Option<Message>) {
+    fn send_here(&mut self, message: Message) {
         if !self.unlinked {
-            self.to_here.extend(message);
+            self.to_here.push(message);
         }
     }
 
-    fn revoke(&mut self, what: usize) {
-        let mapped = self.there.mapped[what];
-        self.check(!mapped || self.unlinked, "freed while it is mapped");
-        self.check(self.here.granted[what], "freed twice");
-        self.here.granted[what] = false;
+    fn new_segment(&mut self) -> u8 {
+        self.last += 1;
+        self.last
     }
 
-    fn map(&mut self, what: usize) {
-        self.check(
-            self.here.granted[what] || self.unlinked,
-            "mapped though it is freed",
-        );
-        self.there.mapped[what] = true;
-    }
-
-    fn here_does(&mut self, actions: Actions) {
-        let Actions {
-            send,
-            tell,
-            free,
-            then,
-            done,
-        } = actions;
-        self.send_there(send);
-        if tell.is_some_and(|tell| tell != Tell::Connected) {
-            self.check(self.here.socket, "a closed socket is told");
-        }
-        if free {
-            (0..3)
-                .filter(|&what| self.here.granted[what])
-                .collect::<Vec<_>>()
-                .into_iter()
-                .for_each(|what| self.revoke(what));
-        }
-        self.check(then.is_none(), "the opener releases");
-        self.check(free == done, "the opener's memory outlives its slot");
-        if done {
-            self.here.opener = None;
-        }
-    }
-
-    fn there_does(&mut self, actions: Actions, flaw: Flaw) {
-        let Actions {
-            send,
-            tell,
-            free,
-            then,
-            done,
-        } = actions;
-        self.send_here(send);
-        if tell.is_some() {
-            self.check(self.there.socket, "a closed socket is told");
-        }
-        if free && flaw != Flaw::ReleaseFirst {
-            self.there.mapped = [false; 3];
-        }
-        self.send_here(then);
-        if done {
-            self.there.answerer = None;
-        }
-    }
-
-    /// Whether both sides may write.
+    /// Whether both programs may write.
     pub fn is_open(&self) -> bool {
-        let here = self.here.opener.as_ref().is_some_and(Opener::is_writable);
-        here && self
-            .there
-            .answerer
-            .as_ref()
-            .is_some_and(Answerer::is_writable)
+        let open = |half: &Half| half.ring.is_some() && half.stage() == Some(Stage::Open);
+        open(&self.here) && open(&self.there)
+    }
+
+    /// Takes a ring over to its other segment.
+    fn switch(half: &mut Half) {
+        if let Some(ring) = &mut half.ring {
+            if let Some(next) = ring.other.take() {
+                ring.now = next;
+            }
+        }
     }
 }
 
@@ -213,288 +226,304 @@ impl House {
     /// Whether an event can happen now.
     pub fn is_possible(&self, state: &State, event: Event) -> bool {
         let (here, there) = (&state.here, &state.there);
-        let writable = here.opener.as_ref().is_some_and(Opener::is_writable);
-        let answered = there.answerer.is_some() && !there.undecided;
-        let asked = there
-            .taking
-            .is_some_and(|mut taking| taking.offered().is_err() && !taking.crossed());
         match event {
             Event::Connect => {
-                here.opener.is_none() && !here.socket && state.lives < LIVES && !state.unlinked
+                let free = here.record.is_none() && here.ring.is_none();
+                free && state.lives < LIVES && !state.unlinked
             }
-            Event::Accept | Event::Refuse => there.undecided,
+            Event::Accept | Event::Refuse => state.asked.is_some(),
             Event::HearHere => !state.to_here.is_empty(),
             Event::HearThere => !state.to_there.is_empty(),
-            Event::CloseHere => here.socket,
-            Event::CloseThere => there.socket,
-            Event::BreakHere => writable,
-            Event::BreakThere => answered && there.socket,
+            Event::HearThereInVain => matches!(state.to_there.first(), Some(Message::Offer(_))),
+            Event::CloseHere => here.ring.is_some(),
+            Event::CloseThere => there.ring.is_some(),
+            Event::FinishHere => here.closed && here.record.is_some(),
+            Event::FinishThere => there.closed && there.record.is_some(),
+            Event::BreakHere => here.ring.is_some() && here.record.is_some(),
+            Event::BreakThere => there.ring.is_some() && there.record.is_some(),
             Event::Offer => {
-                writable
-                    && state.exchanges < EXCHANGES
-                    && here.offering.is_some_and(|it| it.is_idle())
+                let settled = here.record.as_ref().is_some_and(|record| {
+                    record.stage == Stage::Open && record.segments.is_settled()
+                });
+                settled && state.exchanges < EXCHANGES && self.can_be_offered(state)
             }
-            Event::Take | Event::Decline => answered && asked,
-            Event::Follow => state.prod != state.cons && self.consumer_is_there(state),
+            Event::GoOverHere => self.end == End::Producer && here.has_next(),
+            Event::GoOverThere => self.end == End::Consumer && there.has_next(),
+            Event::Follow => state.prod != state.cons && self.consumer(state).ring.is_some(),
+            Event::Crossed => self.consumer(state).crossed,
             Event::Unlink => !state.unlinked,
         }
     }
 
-    fn consumer_is_there(&self, state: &State) -> bool {
+    /// Whether a consumer at the opener has a place for another segment.
+    fn can_be_offered(&self, state: &State) -> bool {
+        let ring = state.here.ring.as_ref();
+        self.end == End::Producer || ring.is_some_and(|ring| ring.other.is_none())
+    }
+
+    fn consumer<'a>(&self, state: &'a State) -> &'a Half {
         match self.end {
-            End::Consumer => state.here.opener.as_ref().is_some_and(Opener::is_readable),
-            End::Producer => state
-                .there
-                .answerer
-                .as_ref()
-                .is_some_and(Answerer::is_readable),
+            End::Consumer => &state.here,
+            End::Producer => &state.there,
         }
     }
 
-    const fn other_end(&self) -> End {
+    fn consumer_mut<'a>(&self, state: &'a mut State) -> &'a mut Half {
         match self.end {
-            End::Producer => End::Consumer,
-            End::Consumer => End::Producer,
+            End::Consumer => &mut state.here,
+            End::Producer => &mut state.there,
         }
     }
 
     fn connect(&self, state: &mut State) {
         state.lives += 1;
-        state.check(
-            state.there.answerer.is_none() || state.to_here.is_empty(),
-            "slot used too early",
-        );
-        state.here = Here {
-            opener: Some(Opener::new(SLOT)),
-            offering: Some(Offering::new(self.end)),
-            socket: true,
-            granted: [true, true, false],
-        };
-        (state.prod, state.cons, state.offered, state.exchanges) = (0, 0, false, 0);
-        state.send_there(Some(Message::Connect(Connect {
+        state.exchanges = 0;
+        (state.prod, state.cons) = (0, 0);
+        let segment = state.new_segment();
+        state.here = Half::new(segment, Stage::Opening);
+        let refs = [u32::from(segment)];
+        state.send_there(Message::Connect(Connect {
             slot: SLOT,
             socket: Socket::Stream,
             src_port: 1,
             dst_port: 2,
             limit: 0,
             page: 0,
-            segments: Segments::new([SIZE; 2], [&[0]; 2]).unwrap(),
-        })));
+            segments: Segments::new([SIZE; 2], [&refs; 2]).unwrap(),
+        }));
+    }
+
+    fn decide(&self, state: &mut State, accept: bool) {
+        let Some(segment) = state.asked.take() else {
+            return;
+        };
+        if accept {
+            state.there = Half::new(segment, Stage::Open);
+            state.send_here(Message::Accept { slot: SLOT });
+        } else {
+            let reason = Reason::NoListener;
+            state.send_here(Message::Refuse { slot: SLOT, reason });
+        }
+    }
+
+    fn finish_here(&self, state: &mut State) {
+        state.here.closed = false;
+        let Some(record) = &mut state.here.record else {
+            return;
+        };
+        match record.stage.left() {
+            Leave::Wait => {}
+            Leave::Cancel => {
+                let reason = Reason::Cancelled;
+                state.send_there(Message::Reset { slot: SLOT, reason });
+                if self.flaw == Flaw::ForgetUnanswered {
+                    state.here.record = None;
+                }
+            }
+            Leave::Forget => state.here.record = None,
+        }
+    }
+
+    fn finish_there(&self, state: &mut State) {
+        state.there.closed = false;
+        if self.flaw == Flaw::ReleaseFirst {
+            state.forgotten = state.there.segments();
+        }
+        state.there.record = None;
+        state.send_here(Message::Released { slot: SLOT });
+    }
+
+    fn break_off(&self, state: &mut State, here: bool) {
+        let reset = Message::Reset {
+            slot: SLOT,
+            reason: Reason::Broken,
+        };
+        if here {
+            state.here.disconnect();
+            state.send_there(reset);
+            self.finish_here(state);
+        } else {
+            state.there.disconnect();
+            state.send_here(reset);
+            self.finish_there(state);
+        }
     }
 
     fn offer(&self, state: &mut State) {
         state.exchanges += 1;
+        let segment = state.new_segment();
         if self.end == End::Consumer {
-            state.check(
-                !state.offered && state.prod == state.cons,
-                "offered too early",
-            );
-            state.offered = true;
+            if let Some(ring) = &mut state.here.ring {
+                ring.other = Some(segment);
+            }
         }
-        let next = segment(state.cons + 1);
-        state.check(
-            !state.here.granted[next],
-            "the other segment is still there",
-        );
-        state.here.granted[next] = true;
-        state.here.offering.as_mut().unwrap().offer(SIZE);
-        state.send_there(Some(Message::Offer(
-            Offer::new(SLOT, DIRECTION, SIZE, &[0]).unwrap(),
-        )));
+        if let Some(record) = &mut state.here.record {
+            let offered = record.segments.offer(segment);
+            state.check(offered.is_ok(), "offered twice");
+        }
+        let lists = [u32::from(segment)];
+        let offer = Offer::new(SLOT, DIRECTION, SIZE, &lists).unwrap();
+        state.send_there(Message::Offer(offer));
     }
 
-    fn switch(&self, state: &mut State) {
-        state.check(
-            state.prod == state.cons,
-            "the consumer has not followed the last time",
-        );
-        state.check(state.offered, "the consumer does not know of the segment");
+    fn go_over_here(&self, state: &mut State) {
+        state.check(state.prod == state.cons, "the consumer has not followed");
+        let Some(record) = &mut state.here.record else {
+            return;
+        };
+        record.segments.went_over();
+        let now = *record.segments.now();
+        state.here.ring = Some(Ring { now, other: None });
+        if self.flaw == Flaw::FreeWhenTaken {
+            let _ = record.segments.dropped();
+        }
         state.prod += 1;
     }
 
-    fn take(&self, state: &mut State) {
-        let next = segment(state.prod + 1);
-        state.check(
-            !state.there.mapped[next],
-            "the other segment is still mapped",
-        );
-        state.map(next);
+    fn go_over_there(&self, state: &mut State) {
+        state.check(state.prod == state.cons, "the consumer has not followed");
+        let Some(record) = &mut state.there.record else {
+            return;
+        };
+        record.segments.left();
+        let now = *record.segments.now();
+        state.there.ring = Some(Ring { now, other: None });
+        state.prod += 1;
         let (slot, direction) = (SLOT, DIRECTION);
-        let dropped = Message::Dropped { slot, direction };
-        let taken = Message::Taken { slot, direction };
-        match state.there.taking.as_mut().unwrap().take() {
-            Take::SwitchAndDrop => {
-                self.switch(state);
-                state.there.mapped[segment(state.prod - 1)] = false;
-                state.to_here.extend([taken, dropped]);
-            }
-            Take::Tell => {
-                state.check(!state.offered, "offered too early");
-                state.offered = true;
-                state.send_here(Some(taken));
-                if self.flaw == Flaw::DropWhenTaken {
-                    state.there.mapped[segment(state.cons)] = false;
-                    state.send_here(Some(dropped));
-                }
-            }
+        state.send_here(Message::Taken { slot, direction });
+        state.send_here(Message::Dropped { slot, direction });
+    }
+
+    /// The other side hears of an offer.
+    fn offered(&self, state: &mut State, segment: u8, mapped: bool) {
+        let (slot, direction) = (SLOT, DIRECTION);
+        let declined = Message::Declined { slot, direction };
+        let consumes = self.end == End::Producer;
+        let Half { record, ring, .. } = &mut state.there;
+        let Some(record) = record else {
+            return;
+        };
+        if !mapped || (consumes && ring.is_none()) {
+            return state.send_here(declined);
+        }
+        let now = *record.segments.now();
+        let settled = record.segments.mapped(segment).is_ok();
+        state.check(settled, "offered twice");
+        if !consumes {
+            return;
+        }
+        if let Some(ring) = &mut state.there.ring {
+            ring.other = Some(segment);
+        }
+        state.send_here(Message::Taken { slot, direction });
+        if self.flaw == Flaw::DropWhenTaken {
+            state.forgotten.insert(now);
+            state.send_here(Message::Dropped { slot, direction });
         }
     }
 
     fn follow(&self, state: &mut State) {
-        let old = segment(state.cons);
         state.cons += 1;
-        state.offered = false;
-        if self.end == End::Consumer {
-            let step = state.here.offering.as_mut().unwrap().crossed();
-            self.step(state, step);
-        } else {
-            let taken = state.there.taking.as_mut().unwrap().crossed();
-            state.check(taken, "followed to a segment that was not taken");
-            state.there.mapped[old] = false;
-            let (slot, direction) = (SLOT, DIRECTION);
-            if self.flaw != Flaw::DropWhenTaken {
-                state.send_here(Some(Message::Dropped { slot, direction }));
-            }
-        }
+        let consumer = self.consumer_mut(state);
+        let knew = consumer.ring.as_ref().is_some_and(|it| it.other.is_some());
+        State::switch(consumer);
+        consumer.crossed = true;
+        state.check(knew, "the consumer does not know of the segment");
     }
 
-    fn step(&self, state: &mut State, step: Step) {
-        match step {
-            Step::Wait => (),
-            Step::Switch(_) => {
-                self.switch(state);
-                if self.flaw == Flaw::FreeWhenTaken {
-                    state.revoke(segment(state.prod - 1));
-                }
-            }
-            Step::FreeOld => {
-                state.check(
-                    state.prod == state.cons,
-                    "an end still uses the old segment",
-                );
-                state.revoke(segment(state.prod - 1));
-            }
-            Step::FreeNew => {
-                if self.end == End::Consumer {
-                    state.check(
-                        state.offered && state.prod == state.cons,
-                        "cannot be withdrawn",
-                    );
-                    state.offered = false;
-                }
-                state.revoke(segment(state.cons + 1));
-            }
+    fn crossed(&self, state: &mut State) {
+        self.consumer_mut(state).crossed = false;
+        if self.end == End::Consumer {
+            return;
+        }
+        let record = state.there.record.as_mut();
+        if record.and_then(|record| record.segments.left()).is_some() {
+            let (slot, direction) = (SLOT, DIRECTION);
+            state.send_here(Message::Dropped { slot, direction });
         }
     }
 
     fn hear_here(&self, state: &mut State) {
         let message = state.to_here.remove(0);
-        let Some(opener) = &mut state.here.opener else {
-            return state.check(false, "a message for a connection that is over");
-        };
-        let actions = match message {
-            Message::Accept { .. } => opener.accepted(),
-            Message::Refuse { reason, .. } => opener.refused(reason),
-            Message::Reset { .. } => opener.reset(),
-            Message::Released { .. } => opener.released(),
-            _ if opener.is_writable() => return self.exchange(state, &message),
-            _ => return,
-        };
-        if let Some(actions) = state.agreed(actions) {
-            state.here_does(actions);
-        }
+        let heard = self.here(state, message);
+        state.check(heard.is_ok(), "an honest side violates the protocol");
     }
 
-    fn exchange(&self, state: &mut State, message: &Message) {
-        let offering = state.here.offering.as_mut().unwrap();
-        let step = match message {
-            Message::Taken { .. } => offering.taken(),
-            Message::Declined { .. } => offering.declined(),
-            Message::Dropped { .. } => offering.dropped(),
-            _ => Err(Violation),
-        };
-        if let Some(step) = state.agreed(step) {
-            self.step(state, step);
-        }
-    }
-
-    fn hear_there(&self, state: &mut State) {
-        let message = state.to_there.remove(0);
-        let Some(answerer) = &mut state.there.answerer else {
-            match message {
-                Message::Connect(_) => {
-                    let (answerer, taking) = (
-                        Some(Answerer::new(SLOT)),
-                        Some(Taking::new(self.other_end())),
-                    );
-                    state.there = There {
-                        answerer,
-                        taking,
-                        undecided: true,
-                        ..There::default()
-                    };
-                }
-                _ => state.check(self.flaw != Flaw::HearLate, "heard what has crossed"),
-            }
-            return;
-        };
+    fn here(&self, state: &mut State, message: Message) -> Result<(), Violation> {
+        let half = &mut state.here;
+        let record = half.record.as_mut().ok_or(Violation)?;
         match message {
-            Message::Reset { reason, .. } => {
-                let actions = answerer.reset(reason);
-                if let Some(actions) = state.agreed(actions) {
-                    state.there_does(actions, self.flaw);
+            Message::Accept { .. } => {
+                record.stage.accepted()?;
+            }
+            Message::Refuse { .. } => {
+                if record.stage.refused()? {
+                    half.disconnect();
+                }
+                half.record = None;
+            }
+            Message::Reset { .. } => {
+                half.disconnect();
+                self.finish_here(state);
+            }
+            Message::Released { .. } => {
+                if record.stage.released()? {
+                    half.record = None;
                 }
             }
-            Message::Offer(_) => {
-                let offered = state.there.taking.as_mut().unwrap().offered();
-                state.agreed(offered);
+            Message::Taken { .. } => record.segments.taken(self.end)?,
+            Message::Declined { .. } => {
+                record.segments.declined()?;
+                if let Some(ring) = &mut half.ring {
+                    ring.other = None;
+                }
             }
-            _ => state.check(false, "a connection is asked for twice"),
+            Message::Dropped { .. } => {
+                record.segments.dropped()?;
+            }
+            _ => return Err(Violation),
         }
+        Ok(())
     }
 
-    fn decide(&self, state: &mut State, accept: bool) {
-        state.there.undecided = false;
-        if accept {
-            state.map(0);
-            state.map(1);
-            state.there.socket = true;
+    fn hear_there(&self, state: &mut State, memory: bool) {
+        match state.to_there.remove(0) {
+            Message::Connect(connect) => {
+                let used = state.there.record.is_some() || state.asked.is_some();
+                state.check(!used, "a connection is asked for twice");
+                state.asked = Some(connect.segments.refs(DIRECTION)[0] as u8);
+            }
+            Message::Reset { .. } if state.there.record.is_some() => {
+                state.there.disconnect();
+                self.finish_there(state);
+            }
+            Message::Reset { .. } => {
+                if state.asked.is_some() {
+                    self.decide(state, false);
+                } else {
+                    state.check(self.flaw != Flaw::HearLate, "heard what has crossed");
+                }
+            }
+            Message::Offer(offer) => self.offered(state, offer.lists()[0] as u8, memory),
+            _ => state.check(false, "an honest side violates the protocol"),
         }
-        let answerer = state.there.answerer.as_mut().unwrap();
-        let actions = if accept {
-            answerer.accept()
-        } else {
-            answerer.refuse(Reason::NoListener)
-        };
-        state.there_does(actions, self.flaw);
     }
 
     fn unlink(&self, state: &mut State) {
         state.unlinked = true;
         state.to_here.clear();
         state.to_there.clear();
-        if let Some(opener) = &mut state.here.opener {
-            let actions = opener.unlinked();
-            state.here_does(actions);
-        }
-        if let Some(answerer) = &mut state.there.answerer {
-            let actions = answerer.unlinked();
-            state.there_does(actions, self.flaw);
-        }
-    }
-
-    fn here_ends(&self, state: &mut State, end: fn(&mut Opener) -> Actions) {
-        if let Some(opener) = &mut state.here.opener {
-            let actions = end(opener);
-            state.here_does(actions);
-        }
-    }
-
-    fn there_ends(&self, state: &mut State, end: fn(&mut Answerer) -> Actions) {
-        if let Some(answerer) = &mut state.there.answerer {
-            let actions = end(answerer);
-            state.there_does(actions, self.flaw);
-        }
+        state.asked = None;
+        state.there = Half::default();
+        // What has come before the other side closed can still be read.
+        let ring = match state.here.stage() {
+            Some(Stage::Released) => state.here.ring.take(),
+            _ => None,
+        };
+        state.here = Half {
+            ring,
+            ..Half::default()
+        };
     }
 
     /// Lets an event happen.
@@ -504,25 +533,25 @@ impl House {
             Event::Accept => self.decide(state, true),
             Event::Refuse => self.decide(state, false),
             Event::HearHere => self.hear_here(state),
-            Event::HearThere => self.hear_there(state),
+            Event::HearThere => self.hear_there(state, true),
+            Event::HearThereInVain => self.hear_there(state, false),
             Event::CloseHere => {
-                self.here_ends(state, Opener::closed);
-                state.here.socket = false;
+                state.here.disconnect();
+                state.here.closed = state.here.record.is_some();
             }
             Event::CloseThere => {
-                self.there_ends(state, Answerer::closed);
-                state.there.socket = false;
+                state.there.disconnect();
+                state.there.closed = true;
             }
-            Event::BreakHere => self.here_ends(state, Opener::broke),
-            Event::BreakThere => self.there_ends(state, Answerer::broke),
+            Event::FinishHere => self.finish_here(state),
+            Event::FinishThere => self.finish_there(state),
+            Event::BreakHere => self.break_off(state, true),
+            Event::BreakThere => self.break_off(state, false),
             Event::Offer => self.offer(state),
-            Event::Take => self.take(state),
-            Event::Decline => {
-                state.there.taking.as_mut().unwrap().decline();
-                let (slot, direction) = (SLOT, DIRECTION);
-                state.send_here(Some(Message::Declined { slot, direction }));
-            }
+            Event::GoOverHere => self.go_over_here(state),
+            Event::GoOverThere => self.go_over_there(state),
             Event::Follow => self.follow(state),
+            Event::Crossed => self.crossed(state),
             Event::Unlink => self.unlink(state),
         }
     }
