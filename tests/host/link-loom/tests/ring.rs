@@ -183,14 +183,12 @@ fn two_wait(heeds: bool) {
             }
         });
         let End { ring, words, .. } = &mut consumer;
-        if !ring.want_data(words, CELL).unwrap()
-            && !ring.want_data(words, 2 * CELL).unwrap()
-            && !(ring.overtaken() && heeds)
-        {
-            // Who waits for less looks when there is an event, not before.
-            while !told.load(Ordering::Acquire) {
-                consumer.own.wait();
-            }
+        let there = ring.want_data(words, CELL).unwrap()
+            || ring.want_data(words, 2 * CELL).unwrap()
+            || ring.overtaken() && heeds;
+        // Who waits for less looks when there is an event, not before.
+        while !there && !told.load(Ordering::Acquire) {
+            consumer.own.wait();
         }
         assert_eq!(consumer.ring.available(&consumer.words), Ok(CELL));
         writer.join().unwrap();
