@@ -25,6 +25,8 @@ pub(crate) struct Counters {
     pub(crate) oom_events: Atomic<u64>,
     /// Pages given because memory was scarce or all used up.
     pub(crate) relieved: Atomic<u64>,
+    /// Pages that were allocated for the host and stayed, as the guest was out of memory.
+    pub(crate) spared: Atomic<u64>,
 }
 
 impl Counters {
@@ -39,6 +41,7 @@ impl Counters {
             refused: Atomic::new(0),
             oom_events: Atomic::new(0),
             relieved: Atomic::new(0),
+            spared: Atomic::new(0),
         }
     }
 }

@@ -35,16 +35,23 @@ const TRY_MS: i64 = 20;
 
 impl OutOfMemory for Worker<Balloon> {
     fn out_of_memory(&self) -> usize {
-        let before = self.current();
+        let spared = || self.counters.spared.load(Relaxed);
+        let (before, mut lowest) = (spared(), self.current());
         self.counters.oom_events.add(1, Relaxed);
 
         for _ in 0..TRIES {
             let given = self.relieve(OOM_PAGES, true);
             self.kick();
-            let more = self.current().saturating_sub(before);
+            // A step that was under way may have surrendered something since.
+            let now = self.current();
+            let more = given
+                .unwrap_or(0)
+                .max(spared() - before)
+                .max(now.saturating_sub(lowest));
             if more > 0 {
                 return more as usize;
             }
+            lowest = lowest.min(now);
             // With nothing left of ours the built-in driver may have some. A host that refuses
             // will not think better of it now.
             if given == Some(0) && (self.held() > 0 || self.current() >= self.relief()) {

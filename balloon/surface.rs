@@ -116,6 +116,8 @@ attributes! { State, INFO:
     OomEvents c"oom_events" = |s| s.counters.oom_events.load(Relaxed);
     /// Given because memory was scarce or all used up.
     RelievedKb c"relieved_kb" = |s| s.counters.relieved.load(Relaxed) * PAGE_KIB;
+    /// Allocated for the host and not surrendered, as the guest was out of memory.
+    SparedKb c"spared_kb" = |s| s.counters.spared.load(Relaxed) * PAGE_KIB;
     /// What the domain can have at the most.
     MaxKb c"max_kb" = |s| s.most() * PAGE_KIB;
     /// Who adds memory that the domain did not boot with: the built-in driver, this module, or

@@ -12,9 +12,12 @@ use crate::{
         Outcome,
         Unit, //
     },
-    linux::pages::{
-        Extents,
-        Order, //
+    linux::{
+        memory,
+        pages::{
+            Extents,
+            Order, //
+        }, //
     },
     sight,
     traced,
@@ -55,7 +58,7 @@ impl Balloon {
         self.kind != Kind::Pv && reservation::current().is_ok_and(|pages| pages < counted)
     }
 
-    /// Allocates and surrenders up to `runs` runs.
+    /// Allocates and surrenders up to `runs` runs; none if the guest runs out of memory on the way.
     pub(super) fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
         let start = Instant::<Monotonic>::now();
@@ -63,9 +66,15 @@ impl Balloon {
         if self.is_promised(inner) {
             runs = runs.min(PROMISED_PAGES / order.pages());
         }
-        let mut extents = Extents::new(order);
-        while extents.len() < runs && self.wanted.load(Relaxed) == 0 && extents.grow() {}
-        let short = extents.len() < runs;
+        let (extents, short) = self.gather(order, runs);
+        if self.wanted.load(Relaxed) != 0 {
+            // What the host gets it need not give back, so they stay, for who is out of memory.
+            let pages = extents.len() * order.pages();
+            drop(extents);
+            self.counters.spared.add(pages as u64, Relaxed);
+            return None;
+        }
+        let offered = extents.len();
 
         let done = if extents.is_empty() {
             Exchanged::NOTHING
@@ -79,14 +88,31 @@ impl Balloon {
             Unit::Base => &self.counters.taken_base,
         };
         counter.add(done.pages as u64, Relaxed);
-        if short || done.error.is_some() {
+        if offered < runs || done.error.is_some() {
             self.counters.failures.add(1, Relaxed);
         }
         inner.engine.done(Outcome::Took {
             unit,
             pages: done.pages as u64,
-            short: short || done.pages == 0,
+            short: short || (offered > 0 && done.pages == 0),
         })
+    }
+
+    /// Allocates up to `runs` runs, as long as the guest can spare them and is not out of memory.
+    /// Returns them, and whether the allocator had fewer.
+    fn gather(&self, order: Order, runs: usize) -> (Extents, bool) {
+        let reserve = self.limits().reserve as usize;
+        let mut extents = Extents::new(order);
+        // Programs allocate as well meanwhile. A batch of single pages is too small to matter.
+        let spare =
+            || order == Order::Base || memory::available_pages() >= reserve + order.pages();
+
+        while extents.len() < runs && self.wanted.load(Relaxed) == 0 && spare() {
+            if !extents.grow() {
+                return (extents, true);
+            }
+        }
+        (extents, false)
     }
 
     /// Counts a step that has to wait for `delay` as a failed one; without one it got somewhere.

@@ -2,12 +2,13 @@
 
 //! One guest's page frames while the driver surrenders and populates them.
 //!
-//! The engine plays no part here: these are the steps that `balloon/worker.rs` and
-//! `rust/xen/reservation.rs` make of an action, written down anew, with frames of which one knows
+//! The engine plays no part here: these are the steps that `balloon/worker/` and
+//! `rust/xen/reservation/` make of an action, written down anew, with frames of which one knows
 //! who owns them, what is in them and who can touch them:
 //!
 //! ```text
-//! take: lock, allocate, zero, unmap, decrease, mark, map what was refused, free it, unlock
+//! take: lock, allocate, zero, free it if a task is out of memory, unmap, decrease, mark, map what was
+//!       refused, free it, unlock
 //! give: lock, populate, map, take the marks off, free, unlock
 //! ```
 
@@ -68,6 +69,10 @@ pub struct Frames {
     pub stage: Stage,
     /// Whether a task out of memory waits for the driver's lock.
     pub waits: bool,
+    /// Whether one is, since the driver began to allocate.
+    pub needs: bool,
+    /// Whether the driver surrendered what it had in hand all the same.
+    pub hoarded: bool,
     /// Whether what was surrendered was dirty.
     pub leaked: bool,
 }
@@ -89,6 +94,8 @@ pub enum Flaw {
     ShortIsFull,
     /// Its out-of-memory notifier takes the lock.
     NotifierLocks,
+    /// It surrenders what it has in hand, whoever is out of memory.
+    Hoards,
 }
 
 /// A transition.
@@ -106,7 +113,7 @@ pub enum Event {
     Take,
     /// It finds an extent, or none.
     Allocate(Option<(usize, usize)>),
-    /// It unmaps the extent.
+    /// It unmaps the extent, or frees it for who is out of memory.
     Unmap,
     /// The hypervisor takes so many of its frames.
     Decrease(usize),
@@ -157,7 +164,7 @@ impl Frames {
                 let usable = matches!(self.owner[i], Owner::Free | Owner::Program);
                 (!usable || self.touchable(i)) && (!self.mapped[i] || self.backed[i].is_some())
             }),
-            Law::S10 => !(self.waits && self.stage == Stage::Allocating),
+            Law::S10 => !(self.hoarded || (self.waits && self.stage == Stage::Allocating)),
             _ => true,
         }
     }
@@ -208,6 +215,8 @@ impl Model for Search {
             host: [false; FRAMES],
             stage: Stage::Idle,
             waits: false,
+            needs: false,
+            hoarded: false,
             leaked: false,
         }]
     }
@@ -255,6 +264,7 @@ impl Model for Search {
             // The notifier leaves a note if the lock is taken, and waits for nobody.
             (Event::OutOfMemory, stage) => {
                 next.waits = self.0 == Flaw::NotifierLocks && stage != Stage::Idle;
+                next.needs |= matches!(stage, Stage::Allocating | Stage::Allocated(..));
             }
             (Event::Take, _) => next.stage = Stage::Allocating,
             (Event::Allocate(None), _) | (Event::Populate(None), _) => next.stage = Stage::Idle,
@@ -267,7 +277,14 @@ impl Model for Search {
                 }
                 next.stage = Stage::Allocated(first, len);
             }
+            (Event::Unmap, Stage::Allocated(first, len))
+                if frames.needs && self.0 != Flaw::Hoards =>
+            {
+                next.owner[first..first + len].fill(Owner::Free);
+                next.stage = Stage::Idle;
+            }
             (Event::Unmap, Stage::Allocated(first, len)) => {
+                next.hoarded |= frames.needs;
                 next.mapped[first..first + len].fill(self.0 == Flaw::StillMapped);
                 next.stage = Stage::Unmapped(first, len);
             }
@@ -304,6 +321,7 @@ impl Model for Search {
         }
         if next.stage == Stage::Idle {
             next.waits = false;
+            next.needs = false;
         }
         Some(next)
     }

@@ -109,7 +109,7 @@ pub const LAWS: [(Law, &str, Place, &str); 18] = [
         Law::S10,
         "S10",
         Place::Frames,
-        "a task out of memory never waits for the lock of a step that allocates",
+        "a task out of memory never waits for the lock of a step that allocates, and gets what that has in hand",
     ),
     (
         Law::S11,

@@ -57,11 +57,16 @@ impl<E: Subject, const N: usize> House<E, N> {
         guest.forget_time(scene);
     }
 
-    /// `Balloon::take()` and `give()` from the hypercall on.
+    /// `Balloon::take()` and `give()` from the hypercall on. What is in hand to be surrendered goes to
+    /// a program that is out of memory.
     pub fn finish(&mut self, scene: &Scene<N>, i: usize, fault: Fault) {
         let flight = std::mem::replace(&mut self.guests[i].flight, Flight::None);
         let outcome = match flight {
             Flight::None => return,
+            Flight::Take { .. } if self.guests[i].need > 0 => {
+                self.guests[i].oom_at = None;
+                return;
+            }
             Flight::Take { unit, runs, got } => self.surrender(scene, i, (unit, runs, got), fault),
             Flight::Give { unit, runs } => self.reclaim(i, (unit, runs), fault),
         };
