@@ -51,7 +51,7 @@ const DELAY_MIN_MS: u32 = 125;
 const DELAY_MAX_MS: u32 = 1000;
 
 /// How soon to look whether the built-in driver has returned pages, in milliseconds.
-const BORROW_POLL_MS: u32 = 10;
+pub const BORROW_POLL_MS: u32 = 10;
 
 /// The size of the runs of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

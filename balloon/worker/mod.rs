@@ -15,7 +15,8 @@ use crate::{
     engine::{
         Action,
         Limits,
-        View, //
+        View,
+        BORROW_POLL_MS, //
     },
     linux::{
         memory,
@@ -349,6 +350,8 @@ impl Task for Balloon {
             Action::Borrow { pages, recheck_ms } => {
                 let now = self.borrow(inner, pages);
                 stuck = recheck_ms >= STUCK_MS;
+                // A longer delay says that the last time led nowhere.
+                self.tally((!now && recheck_ms > BORROW_POLL_MS).then_some(recheck_ms));
                 Some(if now { 0 } else { recheck_ms })
             }
             Action::Wait { delay_ms } => {

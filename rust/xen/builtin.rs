@@ -112,9 +112,20 @@ impl Hold {
     /// Lets the driver populate up to `pages` pages of its reserve and free them; where it has too
     /// few it adds memory, if it can.
     ///
+    /// Asked for the same again, it tries for one page less: what it was refused it tries again by
+    /// itself only three times within 14 seconds and then an hour later, unless what is missing
+    /// changes (`balloon_thread_cond()`).
+    ///
     /// Context: any that may wake a thread.
     pub fn borrow(&self, pages: usize) {
-        set_target(stats().current + pages);
+        let stats = stats();
+        let target = stats.current + pages;
+
+        set_target(if stats.target == target {
+            target.saturating_sub(1)
+        } else {
+            target
+        });
     }
 
     /// Returns what the driver goes on to when it is released, in pages.

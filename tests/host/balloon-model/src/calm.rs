@@ -101,6 +101,15 @@ impl<'a, E: Subject, const N: usize> Run<'a, E, N> {
     fn go(&mut self, span_ms: u64, pulse: bool) {
         let mut pulse_ms = PULSE_MS;
         let mut on = false;
+        // What the built-in drivers have been told they do at once.
+        for i in 0..N {
+            let before = self.house.guests[i].current;
+            if !self.house.guests[i].works() {
+                continue;
+            }
+            self.house.give_lent(i, Fault::None);
+            self.note(i, before);
+        }
 
         while self.now_ms <= span_ms && !self.spun {
             let busy = (0..N).filter(|i| self.turn(*i)).count() > 0;

@@ -5,15 +5,16 @@ use super::{BOOT_MIB, LIMIT, MOST_MIB, POLL, Run, saved_and_restored, wait_until
 use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::{BUILTIN, Balloon, SYSFS};
 use bed::{Refused, Until};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const EINVAL: i32 = 22;
 const ERANGE: i32 = 34;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 8] = [
+pub const SCENARIOS: [(&str, Run); 9] = [
     ("balloon_to_the_page", to_the_page),
     ("balloon_past_boot_size", past_boot_size),
+    ("balloon_refused_for_long", refused_for_long),
     ("balloon_sysfs_nonsense", sysfs_nonsense),
     ("balloon_xenstore_nonsense", xenstore_nonsense),
     ("balloon_newest_target_wins", newest_target_wins),
@@ -34,6 +35,35 @@ fn past_boot_size(balloon: Balloon<'_>) -> Result<()> {
         balloon.reach(mib)?;
     }
     Ok(())
+}
+
+/// The built-in driver by itself gives up after 14 seconds, for an hour.
+const REFUSED_FOR: Duration = Duration::from_secs(20);
+/// A try a second, and what else goes on here.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What the host refuses for long it gives as soon as it may.
+fn refused_for_long(balloon: Balloon<'_>) -> Result<()> {
+    let target = balloon.target_of(MOST_MIB);
+    let (bed, name) = (balloon.bed(), balloon.guest().name());
+    // The toolstack has been asked for no more than the boot size, and allows no more.
+    balloon
+        .guest()
+        .write(&format!("{SYSFS}/target_kb"), &target.to_string())?;
+    std::thread::sleep(REFUSED_FOR);
+    let (before, tries) = (balloon.sample()?, balloon.number("retry_count")?);
+    ensure!(
+        before.target_kb == target && before.current_kb < target && tries > 10,
+        "{before:?}, {tries} tries"
+    );
+    bed.allow(name, MOST_MIB)?;
+    let start = Instant::now();
+    wait_until("it moves", || {
+        Ok(balloon.sample()?.current_kb > before.current_kb)
+    })?;
+    ensure!(start.elapsed() < SOON, "after {:?}", start.elapsed());
+    balloon.settle(target)?;
+    balloon.reach(BOOT_MIB).map(drop)
 }
 
 /// Writes a target and answers the error number it was refused with.

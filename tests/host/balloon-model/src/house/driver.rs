@@ -30,7 +30,9 @@ impl<E: Subject, const N: usize> House<E, N> {
         guest.engine = Some(engine);
         self.broken |= judge(scene, guest, &engine, action);
 
-        guest.lent = 0;
+        if !matches!(action, Action::Borrow { .. }) {
+            (guest.lent, guest.refused) = (0, 0);
+        }
         match action {
             Action::Take { unit, runs } => {
                 let there = match unit {
@@ -46,7 +48,8 @@ impl<E: Subject, const N: usize> House<E, N> {
                 guest.held_base += HUGE_PAGES;
             }
             Action::Borrow { pages, recheck_ms } => {
-                guest.lent = pages;
+                let again = guest.lent == pages && scene.flaw != Flaw::SameAgain;
+                guest.lent = pages.saturating_sub(again.into());
                 guest.plan = Plan::Asleep(recheck_ms);
             }
             Action::Wait { delay_ms } | Action::Watch { delay_ms } => {
@@ -153,17 +156,22 @@ impl<E: Subject, const N: usize> House<E, N> {
         }
     }
 
-    /// The built-in driver returns what it may.
+    /// The built-in driver returns what it may, unless it was refused just that; what it does not get
+    /// it was refused.
     pub fn give_lent(&mut self, i: usize, fault: Fault) {
         let room = self.room(i);
         let guest = &mut self.guests[i];
+        if guest.lent == guest.refused {
+            return;
+        }
         let lent = if fault == Fault::Half {
             guest.lent / 2
         } else {
             guest.lent
         };
         let pages = lent.min(room).min(guest.reserve);
-        guest.lent = 0;
+        guest.lent -= pages;
+        guest.refused = guest.lent;
         guest.reserve -= pages;
         guest.current += pages;
         guest.total += pages;

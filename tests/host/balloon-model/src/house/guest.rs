@@ -27,6 +27,7 @@ impl<E: Subject> Guest<E> {
             held_base: held % HUGE_PAGES,
             reserve,
             lent: 0,
+            refused: 0,
             used: scene.wants[0],
             want: scene.wants[0],
             need: 0,

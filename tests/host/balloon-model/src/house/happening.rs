@@ -111,6 +111,7 @@ impl<E: Subject, const N: usize> House<E, N> {
         guest.held_base = 0;
         guest.engine = None;
         guest.lent = 0;
+        guest.refused = 0;
         guest.need = 0;
         guest.now_ms = 0;
         guest.plan = Plan::Resting;

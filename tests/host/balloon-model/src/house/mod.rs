@@ -103,8 +103,10 @@ pub struct Guest<E> {
     pub held_base: u64,
     /// Pages that the built-in driver holds.
     pub reserve: u64,
-    /// Pages that the built-in driver may return.
+    /// Pages that the built-in driver may return, and has not.
     pub lent: u64,
+    /// At how many of those it was refused last: it does not try the same again.
+    pub refused: u64,
     /// What programs use.
     pub used: u64,
     /// What programs want to use.
@@ -159,6 +161,8 @@ pub enum Flaw {
     ForgetsHeld,
     /// The driver does not read the target again after a resume.
     DeafAfterResume,
+    /// The driver asks the built-in one for the same again, which that does not hear.
+    SameAgain,
 }
 
 /// What may happen besides the guests' steps.

@@ -40,7 +40,7 @@ impl<E: Subject, const N: usize> House<E, N> {
     }
 
     fn list_steps(&self, i: usize, guest: &Guest<E>, events: &mut Vec<Event>) {
-        if guest.lent > 0 {
+        if guest.lent != guest.refused {
             events.push(Event::Return(i, Fault::None));
             if self.faults > 0 {
                 events.push(Event::Return(i, Fault::Half));
