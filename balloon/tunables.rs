@@ -36,9 +36,10 @@ impl Tunables {
         }
     }
 
-    /// Returns the limits of a domain that can have `most` pages.
-    pub(crate) fn limits(&self, most: u64) -> Limits {
-        policy::limits(most, self.floor.load(Relaxed))
+    /// Returns the limits of a domain that can have `most` pages and whose default floor does not
+    /// exceed `bound`.
+    pub(crate) fn limits(&self, most: u64, bound: u64) -> Limits {
+        policy::limits(most, self.floor.load(Relaxed), bound)
     }
 
     /// Returns how the engine is tuned.

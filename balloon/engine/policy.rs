@@ -60,13 +60,35 @@ pub const DEFAULT_TUNING: Tuning = Tuning {
 /// Longest time for which relief may be set to stay, in milliseconds: an hour.
 pub const HOLD_OFF_MAX_MS: u32 = 3_600_000;
 
+/// The least that a domain has had since somebody last asked for a size, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lowest(u64);
+
+impl Lowest {
+    /// Somebody asks for a size when the domain has `current` pages.
+    pub const fn new(current: u64) -> Self {
+        Self(current)
+    }
+
+    /// Returns what the default floor is not to exceed now that the domain has `current` pages and
+    /// `target` are asked for. It keeps the domain from shrinking, and has it grow to no more than
+    /// somebody has asked for: what came as relief may go again.
+    pub fn bound(&mut self, current: u64, target: u64) -> u64 {
+        self.0 = self.0.min(current);
+        self.0.max(target)
+    }
+}
+
 /// Returns the limits for a domain that can have `most` pages and shall have `floor` at the least,
-/// or the default if that is 0.
-pub fn limits(most: u64, floor: u64) -> Limits {
+/// or the default, but no more than `bound`, if that is 0.
+pub fn limits(most: u64, floor: u64, bound: u64) -> Limits {
     let limits = default_limits(most);
 
     match floor {
-        0 => limits,
+        0 => Limits {
+            floor: limits.floor.min(bound),
+            ..limits
+        },
         floor => Limits {
             floor: floor.min(most),
             ..limits

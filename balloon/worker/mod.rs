@@ -13,6 +13,7 @@ use crate::{
     },
     counters::Counters,
     engine::{
+        policy::Lowest,
         Action,
         Limits,
         View,
@@ -73,6 +74,7 @@ struct Inner {
     exchange: Exchange,
     growth: Growth,
     holes: Holes,
+    lowest: Lowest,
 }
 
 /// The balloon.
@@ -98,6 +100,8 @@ pub(crate) struct Balloon {
     asked: Atomic<u64>,
     /// What the toolstack lets the domain grow to, likewise; 0 if it does not say.
     ceiling: Atomic<u64>,
+    /// What the default floor does not exceed, in pages, as of the last step.
+    floor_bound: Atomic<u64>,
     /// Pages held surrendered, after the last step.
     held: Atomic<u64>,
     /// Of those, pages that went back by themselves and may come back up to the target.
@@ -154,13 +158,17 @@ impl Balloon {
             let exchange = Exchange::new()?;
             let builtin = builtin::Hold::acquire();
             let target = builtin.release_target() as u64;
+            let current = builtin::stats().current as u64;
+            let mut lowest = Lowest::new(current);
+            let bound = lowest.bound(current, target);
 
             Ok(try_pin_init!(Self {
                 inner <- new_mutex!(Inner {
-                    engine: Engine::new(tunables.limits(most), tunables.tuning()),
+                    engine: Engine::new(tunables.limits(most, bound), tunables.tuning()),
                     exchange,
                     growth,
                     holes: Holes::new(),
+                    lowest,
                 }),
                 builtin,
                 kind,
@@ -172,6 +180,7 @@ impl Balloon {
                 start: Instant::now(),
                 asked: Atomic::new(target),
                 ceiling: Atomic::new(ceiling),
+                floor_bound: Atomic::new(bound),
                 held: Atomic::new(0),
                 returned: Atomic::new(0),
                 relief: Atomic::new(0),
@@ -196,7 +205,8 @@ impl Balloon {
 
     /// Returns the limits in force.
     pub(crate) fn limits(&self) -> Limits {
-        self.tunables.limits(self.most())
+        self.tunables
+            .limits(self.most(), self.floor_bound.load(Relaxed))
     }
 
     /// Returns what is asked for, in pages.
@@ -314,8 +324,11 @@ impl Task for Balloon {
         }
         if self.changed.xchg(false, Relaxed) {
             inner.engine.wake();
+            inner.lowest = Lowest::new(self.current());
         }
         self.collect(inner);
+        let bound = inner.lowest.bound(self.current(), self.asked());
+        self.floor_bound.store(bound, Relaxed);
         let _stretch = Stretch::begin();
         inner.engine.set_limits(self.limits());
         inner.engine.set_tuning(self.tunables.tuning());

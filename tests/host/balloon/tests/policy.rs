@@ -4,7 +4,7 @@
 
 use balloon_engine::engine::Limits;
 use balloon_engine::engine::policy::{
-    Refusal, check_target, default_floor, default_limits, limits, parse_bytes, parse_kib,
+    Lowest, Refusal, check_target, default_floor, default_limits, limits, parse_bytes, parse_kib,
 };
 use proptest::prelude::*;
 
@@ -65,11 +65,40 @@ fn bytes_may_have_a_suffix() {
 #[test]
 fn a_floor_may_be_set() {
     let most = 1024 * MIB;
-    assert_eq!(limits(most, 0), default_limits(most));
-    assert_eq!(limits(most, 5000).floor, 5000);
-    assert_eq!(limits(most, 5000).reserve, default_limits(most).reserve);
+    assert_eq!(limits(most, 0, most), default_limits(most));
+    // Also above what the domain has.
+    assert_eq!(limits(most, 5000, 4000).floor, 5000);
+    assert_eq!(
+        limits(most, 5000, most).reserve,
+        default_limits(most).reserve
+    );
     // What was set when the domain could have more.
-    assert_eq!(limits(most, 2 * most).floor, most);
+    assert_eq!(limits(most, 2 * most, most).floor, most);
+}
+
+#[test]
+fn the_default_floor_raises_nobody() {
+    let most = 4000 * MIB;
+    let default = default_floor(most);
+    let floor = |bound| limits(most, 0, bound).floor;
+    let low = 400 * MIB;
+    assert!(low < default);
+
+    let mut lowest = Lowest::new(low);
+    assert_eq!(floor(lowest.bound(low, low)), low);
+    // It does not shrink either.
+    assert_eq!(floor(lowest.bound(low, low / 2)), low);
+    // What comes as relief may go again.
+    assert_eq!(floor(lowest.bound(low + 8 * MIB, low)), low);
+    // On the way up, and there.
+    assert_eq!(floor(lowest.bound(low, most)), default);
+    assert_eq!(floor(lowest.bound(most, most)), default);
+    // On the way down from there, to less than it.
+    lowest = Lowest::new(most);
+    assert_eq!(floor(lowest.bound(most, low)), default);
+    assert_eq!(floor(lowest.bound(default, low)), default);
+    // The built-in driver has heard of it first.
+    assert_eq!(floor(lowest.bound(default - 512, low)), default - 512);
 }
 
 #[test]

@@ -8,10 +8,11 @@ use bed::balloon::{Balloon, SYSFS};
 use std::time::Duration;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 4] = [
+pub const SCENARIOS: [(&str, Run); 5] = [
     ("balloon_relief", relief),
     ("balloon_auto_return", auto_return),
     ("balloon_settings", settings),
+    ("balloon_default_floor", default_floor),
     ("balloon_c_names", c_names),
 ];
 
@@ -151,6 +152,39 @@ fn settings(balloon: Balloon<'_>) -> Result<()> {
     wait_until("the larger static-max is heard of", || {
         Ok(balloon.number("floor_kb")? == floor)
     })?;
+    balloon.settle(balloon.target_of(200))?;
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
+/// So much that the default floor is above what a guest boots with.
+const HUGE_MIB: u64 = 4096;
+
+/// A guest that is allowed to have much more is not given what nobody has asked for.
+fn default_floor(balloon: Balloon<'_>) -> Result<()> {
+    let (bed, name) = (balloon.bed(), balloon.guest().name());
+    let before = balloon.sample()?;
+    bed.allow(name, HUGE_MIB)?;
+    wait_until("the larger static-max is heard of", || {
+        Ok(balloon.number("info/max_kb")? == balloon.target_of(HUGE_MIB))
+    })?;
+    std::thread::sleep(Duration::from_secs(2));
+    let now = balloon.sample()?;
+    ensure!(
+        (now.target_kb, now.current_kb) == (before.target_kb, before.current_kb),
+        "{before:?}, then {now:?}"
+    );
+    ensure!(balloon.number("floor_kb")? == now.current_kb);
+    // Nor is anything taken of what it has.
+    balloon.ask(200)?;
+    wait_until("the toolstack's target is heard of", || {
+        Ok(balloon.number("info/asked_kb")? == balloon.target_of(200))
+    })?;
+    let (target, floor) = (balloon.number("target_kb")?, balloon.number("floor_kb")?);
+    ensure!(
+        target == floor && target > balloon.target_of(200),
+        "{target}, {floor}"
+    );
+    bed.allow(name, MOST_MIB)?;
     balloon.settle(balloon.target_of(200))?;
     balloon.reach(BOOT_MIB).map(drop)
 }
