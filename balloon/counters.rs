@@ -19,7 +19,7 @@ pub(crate) struct Counters {
     pub(crate) given_base: Atomic<u64>,
     /// Steps that got nothing, or less than asked for, from the allocator or the hypervisor.
     pub(crate) failures: Atomic<u64>,
-    /// Targets that were refused.
+    /// Targets that were refused, and sizes in xenstore that are none.
     pub(crate) refused: Atomic<u64>,
     /// Times that the guest was out of memory.
     pub(crate) oom_events: Atomic<u64>,

@@ -148,7 +148,7 @@ attributes! { State, INFO:
     GivenBaseKb c"given_base_kb" = |s| s.counters.given_base.load(Relaxed) * PAGE_KIB;
     /// Steps that got less than they asked for, or nothing.
     Failures c"failures" = |s| s.counters.failures.load(Relaxed);
-    /// Targets that were refused.
+    /// Targets that were refused, and sizes in xenstore that are none.
     Refused c"refused_targets" = |s| s.counters.refused.load(Relaxed);
 }
 

@@ -18,14 +18,18 @@ pub(crate) const CEILING: &CStr = c"memory/static-max";
 /// Where it says how much the domain shall have.
 pub(crate) const TARGET: &CStr = c"memory/target";
 
-/// Reads a size in pages.
+/// No domain has more, in pages: 64 TiB.
+const MOST: u64 = 1 << 34;
+
+/// Reads a size in pages. [`None`] if it is none that a domain can have.
 fn pages(name: &CStr) -> Result<Option<u64>> {
     let value = store::read(c"memory", name)?;
-    Ok(value.number().map(|kib| kib / 4))
+    let pages = value.number().map(|kib| kib / 4);
+    Ok(pages.filter(|&pages| pages <= MOST))
 }
 
 /// Returns what the toolstack asks for, in pages as the guest counts them, in a domain of which the
-/// guest does not see `unseen` pages. [`None`] if it is no number.
+/// guest does not see `unseen` pages. [`None`] if it is no size.
 ///
 /// Context: process context, sleeps.
 ///
@@ -38,12 +42,18 @@ pub(crate) fn target(unseen: u64) -> Result<Option<u64>> {
 }
 
 /// Returns what the domain may grow to, in pages as the guest counts them, likewise; 0 if the
-/// toolstack does not say.
+/// toolstack does not say. [`None`] if it is no size.
 ///
 /// Context: process context, sleeps.
-pub(crate) fn ceiling(unseen: u64) -> u64 {
-    let ceiling = pages(c"static-max").ok().flatten().unwrap_or(0);
-    ceiling.saturating_sub(unseen)
+///
+/// # Errors
+///
+/// What xenstored says, but for `ENOENT`.
+pub(crate) fn ceiling(unseen: u64) -> Result<Option<u64>> {
+    match pages(c"static-max") {
+        Err(e) if e == ENOENT => Ok(Some(0)),
+        ceiling => Ok(ceiling?.map(|pages| pages.saturating_sub(unseen))),
+    }
 }
 
 /// No domain has more memory that its guest does not see than this, in pages: 64 MiB.

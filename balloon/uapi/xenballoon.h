@@ -42,7 +42,8 @@
  * @given_huge_kb: out: given back in 2 MiB extents
  * @given_base_kb: out: given back in single pages
  * @failures: out: steps that got less than they asked for, a number
- * @refused: out: targets that were refused, a number
+ * @refused: out: targets that were refused and sizes in xenstore that are none,
+ *	a number
  * @reserved: zero
  *
  * What comes in for @target_kb to @refused does not matter. Each figure is for

@@ -124,8 +124,10 @@ pub(crate) struct Balloon {
     resumed: Atomic<bool>,
     /// The guest sleeps, or is about to: its memory is left alone.
     asleep: Atomic<bool>,
-    /// `memory/target` was no number when last read, and the log says so already.
+    /// `memory/target` was no size when last read, and the log says so already.
     garbled: Atomic<bool>,
+    /// The same of `memory/static-max`.
+    garbled_ceiling: Atomic<bool>,
     pub(crate) counters: Counters,
     /// Those who wait for the target.
     #[pin]
@@ -143,7 +145,7 @@ impl Balloon {
         pin_init::pin_init_scope(move || {
             let kind = domain::require()?;
             let unseen = toolstack::unseen(kind);
-            let ceiling = toolstack::ceiling(unseen);
+            let ceiling = toolstack::ceiling(unseen).ok().flatten().unwrap_or(0);
             let growth = Growth::begin();
             let adder = growth.adder();
             let most = toolstack::most(ceiling, adder, 0);
@@ -192,6 +194,7 @@ impl Balloon {
                 resumed: Atomic::new(false),
                 asleep: Atomic::new(false),
                 garbled: Atomic::new(false),
+                garbled_ceiling: Atomic::new(false),
                 counters: Counters::new(),
                 waiters <- Waiters::new(),
             }))
@@ -313,8 +316,7 @@ impl Task for Balloon {
             self.after_resume(inner);
         }
         if self.reread_ceiling.xchg(false, Relaxed) {
-            let ceiling = toolstack::ceiling(self.unseen);
-            self.ceiling.store(ceiling, Relaxed);
+            self.read_ceiling();
             self.changed.store(true, Relaxed);
         }
         let mut asked_anew = false;

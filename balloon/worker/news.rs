@@ -29,27 +29,46 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::Relaxed, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 
 impl Balloon {
-    /// Reads what the toolstack asks for and returns whether it does. What is no number changes
+    /// Reads what the toolstack asks for and returns whether it does. What is no size changes
     /// nothing.
     pub(super) fn read_target(&self) -> bool {
-        match toolstack::target(self.unseen) {
-            Ok(Some(target)) => {
-                self.garbled.store(false, Relaxed);
-                self.asked.store(target, Relaxed);
-                return true;
-            }
-            Ok(None) => {
-                self.counters.refused.add(1, Relaxed);
-                if !self.garbled.xchg(true, Relaxed) {
-                    pr_notice!("memory/target is no number; the old target stays\n");
-                }
-            }
-            // There is none, as in a dom0 that nobody has ever changed.
-            Err(_) => {}
+        // There is none in a dom0 that nobody has ever changed.
+        toolstack::target(self.unseen)
+            .is_ok_and(|target| self.take_in(toolstack::TARGET, target, &self.asked, &self.garbled))
+    }
+
+    /// Reads what the toolstack lets the domain grow to; likewise.
+    pub(super) fn read_ceiling(&self) {
+        if let Ok(ceiling) = toolstack::ceiling(self.unseen) {
+            let known = &self.garbled_ceiling;
+            self.take_in(toolstack::CEILING, ceiling, &self.ceiling, known);
+        }
+    }
+
+    /// Takes the size that was read from a node `to` where it belongs, and returns whether it is
+    /// one. If not, the log says so, unless that is `known` already.
+    fn take_in(
+        &self,
+        node: &CStr,
+        size: Option<u64>,
+        to: &Atomic<u64>,
+        known: &Atomic<bool>,
+    ) -> bool {
+        if let Some(size) = size {
+            known.store(false, Relaxed);
+            to.store(size, Relaxed);
+            return true;
+        }
+        self.counters.refused.add(1, Relaxed);
+        if !known.xchg(true, Relaxed) {
+            pr_notice!("{node} is no size; the old one stays\n");
         }
         false
     }

@@ -111,22 +111,55 @@ fn sysfs_nonsense(balloon: Balloon<'_>) -> Result<()> {
     balloon.reach(BOOT_MIB).map(drop)
 }
 
+/// What no node can hold that is read: the last is a page more than any domain can have.
+const NO_SIZES: [&str; 7] = [
+    "garbage",
+    "",
+    "-1",
+    "12 apples",
+    "18446744073709551615",
+    "18446744073709551616",
+    "68719476740",
+];
+
+/// More than the built-in driver gives before it is stopped.
+const ENOUGH_KB: u64 = 64 * 1024;
+
 fn xenstore_nonsense(balloon: Balloon<'_>) -> Result<()> {
     let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
     let before = balloon.sample()?;
-    for text in ["garbage", "", "-1", "12 apples"] {
-        let known = balloon.number("info/refused_targets")?;
-        bed.xenstore_write(&name, "memory/target", text)?;
-        wait_until(&format!("{text:?} is refused"), || {
-            Ok(balloon.number("info/refused_targets")? > known)
-        })?;
+    let most = balloon.number("info/max_kb")?;
+    let allowed = bed.xenstore_read(&name, "memory/static-max")?;
+    for node in ["memory/target", "memory/static-max"] {
+        for text in NO_SIZES {
+            // The built-in driver believes it and, with no reserve left, adds memory without end.
+            let reserve = balloon.number("info/builtin_kb")?;
+            if node == "memory/target" && text.len() > 10 && reserve < ENOUGH_KB {
+                continue;
+            }
+            let known = balloon.number("info/refused_targets")?;
+            bed.xenstore_write(&name, node, text)?;
+            wait_until(&format!("{text:?} in {node} is refused"), || {
+                Ok(balloon.number("info/refused_targets")? > known)
+            })?;
+            // In bytes it would not fit.
+            let bytes = balloon.number("target")?;
+            ensure!(
+                bytes == before.target_kb * 1024,
+                "{text:?} in {node}: {bytes}"
+            );
+            ensure!(balloon.number("info/max_kb")? == most, "{text:?} in {node}");
+        }
     }
+    bed.xenstore_write(&name, "memory/static-max", &allowed)?;
     bed.xenstore_remove(&name, "memory/target")?;
     // Nothing tells that a removal was seen; a move it had set off would show by now.
     std::thread::sleep(Duration::from_millis(500));
+    // What the built-in driver has done before it was stopped is undone.
+    balloon.settle(before.current_kb)?;
     let now = balloon.sample()?;
     ensure!(
-        now == before,
+        now.target_kb == before.target_kb,
         "nonsense had an effect: {before:?}, then {now:?}"
     );
     let floor = balloon.number("info/floor_kb")?;
