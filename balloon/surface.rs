@@ -68,7 +68,7 @@ attributes! { State, ROOT:
             s.tunables.set_relief(policy::parse_kib(text)?);
             Ok(())
         };
-    /// For how long it keeps that.
+    /// For how long it keeps that; a second at the least.
     HoldOffMs c"hold_off_ms" = |s| s.tunables.tuning().hold_off_ms,
         set |s, text| {
             let ms = policy::check_range(policy::parse_number(text)?, 0..=HOLD_OFF_MAX_MS.into())?;

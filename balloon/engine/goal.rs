@@ -24,7 +24,7 @@ pub struct Tuning {
     pub auto_return: bool,
     /// Pages beyond the target that a guest out of memory may have; 0 for none.
     pub relief: u64,
-    /// For how long what was given as relief stays, in milliseconds.
+    /// For how long what was given as relief stays, in milliseconds; a second at the least.
     pub hold_off_ms: u32,
 }
 
@@ -107,7 +107,8 @@ impl Goal {
 
         self.relief = Some(Relief {
             size,
-            until_ms: view.now_ms + u64::from(tuning.hold_off_ms),
+            // Till it has been looked at once, or it would be gone before it is given.
+            until_ms: view.now_ms + u64::from(cmp::max(tuning.hold_off_ms, LOOK_MS)),
         });
         self.last = None;
         if let Some(idle) = &mut self.idle {

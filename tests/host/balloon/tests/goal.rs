@@ -81,6 +81,25 @@ fn relief_is_not_taken_back_before_its_time() {
 }
 
 #[test]
+fn relief_is_given_however_short_it_stays() {
+    for hold_off_ms in [0, 1, 30] {
+        let tuning = Tuning {
+            hold_off_ms,
+            ..DEFAULT_TUNING
+        };
+        let (mut domain, mut engine) = (Domain::new(SIZE, FAIR), Engine::new(LIMITS, tuning));
+        settle(&mut domain, &mut engine, HALF);
+        let given = engine.relieve(&domain.view(HALF), 10, true);
+        // The worker is busy.
+        domain.now_ms += 50;
+        settle(&mut domain, &mut engine, HALF);
+        assert_eq!(domain.current, HALF + given);
+        watch(&mut domain, &mut engine, HALF, 2_000);
+        assert_eq!(domain.current, HALF);
+    }
+}
+
+#[test]
 fn relief_is_bounded() {
     let tuning = Tuning {
         relief: 3000,
@@ -209,10 +228,11 @@ proptest! {
         loads in prop::collection::vec((0..SIZE, 0..HALF, 0..20_000u64, 0..30_000u64), 1..12),
         auto_return in any::<bool>(),
         relief in prop_oneof![Just(0), Just(u64::MAX), 0..HALF],
+        hold_off_ms in prop_oneof![Just(0), Just(5000), 0..20_000u32],
         target in 0..2 * SIZE,
     ) {
         let mut domain = Domain::new(SIZE, FAIR);
-        let tuning = Tuning { auto_return, relief, ..DEFAULT_TUNING };
+        let tuning = Tuning { auto_return, relief, hold_off_ms };
         let mut engine = Engine::new(LIMITS, tuning);
 
         for (used, cached, needed, ms) in loads {

@@ -238,7 +238,7 @@ pub const MUTANTS: [Mutant; 23] = [
         law: "L5",
         edits: &[(
             "goal.rs",
-            "view.now_ms + u64::from(tuning.hold_off_ms)",
+            "view.now_ms + u64::from(cmp::max(tuning.hold_off_ms, LOOK_MS))",
             "view.now_ms",
         )],
     },
