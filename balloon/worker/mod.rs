@@ -75,6 +75,8 @@ struct Inner {
     growth: Growth,
     holes: Holes,
     lowest: Lowest,
+    /// The guest may have been promised memory that the domain has not got.
+    promised: bool,
 }
 
 /// The balloon.
@@ -171,6 +173,7 @@ impl Balloon {
                     growth,
                     holes: Holes::new(),
                     lowest,
+                    promised: kind != Kind::Pv,
                 }),
                 builtin,
                 kind,

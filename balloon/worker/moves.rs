@@ -23,11 +23,7 @@ use crate::{
     traced,
     xen::{
         builtin,
-        domain::Kind,
-        reservation::{
-            self,
-            Exchanged, //
-        }, //
+        reservation::Exchanged, //
     }, //
 };
 use kernel::{
@@ -52,10 +48,14 @@ impl From<Unit> for Order {
 }
 
 impl Balloon {
-    /// Returns whether the guest has been promised memory that the domain has not got.
-    fn is_promised(&self, inner: &Inner) -> bool {
-        let counted = builtin::stats().current.saturating_sub(inner.holes.pages());
-        self.kind != Kind::Pv && reservation::current().is_ok_and(|pages| pages < counted)
+    /// Returns whether the guest has been promised memory that the domain has not got. Once it has
+    /// all, nothing more is promised for as long as this domain lives.
+    fn is_promised(inner: &mut Inner) -> bool {
+        if inner.promised {
+            let counted = builtin::stats().current.saturating_sub(inner.holes.pages());
+            inner.promised = inner.exchange.current().is_ok_and(|pages| pages < counted);
+        }
+        inner.promised
     }
 
     /// Allocates and surrenders up to `runs` runs; none if the guest runs out of memory on the way.
@@ -63,7 +63,7 @@ impl Balloon {
         let order = Order::from(unit);
         let start = Instant::<Monotonic>::now();
         let mut runs = (runs as usize).min(inner.exchange.capacity(order));
-        if self.is_promised(inner) {
+        if Self::is_promised(inner) {
             runs = runs.min(PROMISED_PAGES / order.pages());
         }
         let (extents, short) = self.gather(order, runs);

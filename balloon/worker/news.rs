@@ -19,6 +19,7 @@ use crate::{
     trace,
     xen::{
         builtin,
+        domain::Kind,
         lifecycle::Lifecycle,
         reservation,
         store::{
@@ -83,6 +84,7 @@ impl Balloon {
         }
         self.builtin.freeze();
         self.reread_all();
+        inner.promised = self.kind != Kind::Pv;
         self.surrender_leftovers(inner);
     }
 

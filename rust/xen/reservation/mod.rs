@@ -171,6 +171,19 @@ impl Exchange {
         self.memory_ops + multicalls
     }
 
+    /// Returns how many pages the domain has now, special ones of the toolstack included, and counts
+    /// the hypercall.
+    ///
+    /// Context: any.
+    ///
+    /// # Errors
+    ///
+    /// What the hypervisor says.
+    pub fn current(&mut self) -> Result<usize> {
+        self.memory_ops += 1;
+        current()
+    }
+
     /// Gives the memory behind `extents` to the hypervisor and adds what went to `holes`.
     ///
     /// No more than [`Exchange::capacity`] extents are taken; those beyond, and any that the

@@ -187,8 +187,11 @@ fn field<'a>(line: &'a str, key: &str) -> Result<&'a str> {
 fn tracepoints(balloon: Balloon<'_>) -> Result<()> {
     let guest = balloon.guest();
     let switch = format!("{TRACING}/events/xenballoon/enable");
+    // The first step asks whether all memory is there.
+    balloon.reach(240)?;
     guest.write(&format!("{TRACING}/trace"), "")?;
     guest.write(&switch, "1")?;
+    let calls = balloon.number("info/hypercalls")?;
     let mut moved = 0;
     for mib in [200, 233] {
         let (held, builtin) = (
@@ -206,6 +209,17 @@ fn tracepoints(balloon: Balloon<'_>) -> Result<()> {
     }
     guest.write(&switch, "0")?;
     let trace = guest.read(&format!("{TRACING}/trace"))?;
+    let calls = balloon.number("info/hypercalls")? - calls;
+    let batches = trace.matches("xenballoon_batch:").count() as u64;
+    // In a PV guest mapping takes more.
+    let is_pv = guest
+        .read(&format!("{DEBUG}/state"))?
+        .lines()
+        .any(|line| line == "kind: pv");
+    ensure!(
+        is_pv || calls == batches,
+        "{calls} hypercalls for {batches} batches"
+    );
     let mut sum = 0;
     for line in trace
         .lines()
