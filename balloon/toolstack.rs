@@ -11,7 +11,13 @@ use crate::xen::{
     growth::Adder,
     store, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
 
 /// Where the toolstack says how much the domain may grow to.
 pub(crate) const CEILING: &CStr = c"memory/static-max";
@@ -36,9 +42,59 @@ fn pages(name: &CStr) -> Result<Option<u64>> {
 /// # Errors
 ///
 /// What xenstored says: `ENOENT` if there is no target, …
-pub(crate) fn target(unseen: u64) -> Result<Option<u64>> {
+fn target(unseen: u64) -> Result<Option<u64>> {
     let target = pages(c"target")?;
     Ok(target.map(|pages| pages.saturating_sub(unseen)))
+}
+
+/// What the toolstack has asked for last.
+///
+/// Dropped, it looks whether that is something else by now, and tells the built-in driver, which
+/// has been held still and may have been told of the other since.
+pub(crate) struct Heard {
+    unseen: u64,
+    target: Atomic<u64>,
+}
+
+impl Heard {
+    /// Hears it for the first time, in a domain of which the guest does not see `unseen` pages.
+    ///
+    /// Context: process context, sleeps.
+    pub(crate) fn new(unseen: u64) -> Self {
+        let heard = Self {
+            unseen,
+            target: Atomic::new(u64::MAX),
+        };
+        // Where there is nothing to be heard there is nothing to be missed.
+        let _ = heard.read();
+        heard
+    }
+
+    /// Hears it again: [`target`].
+    ///
+    /// Context: process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`target`].
+    pub(crate) fn read(&self) -> Result<Option<u64>> {
+        let target = target(self.unseen)?;
+        if let Some(pages) = target {
+            self.target.store(pages, Relaxed);
+        }
+        Ok(target)
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        let before = self.target.load(Relaxed);
+        if let Ok(Some(pages)) = self.read() {
+            if pages != before {
+                builtin::set_target(pages as usize);
+            }
+        }
+    }
 }
 
 /// Returns what the domain may grow to, in pages as the guest counts them, likewise; 0 if the

@@ -134,6 +134,8 @@ pub(crate) struct Balloon {
     /// Those who wait for the target.
     #[pin]
     pub(crate) waiters: Waiters,
+    /// Dropped last: what the toolstack has asked for while all else was dropped.
+    heard: toolstack::Heard,
 }
 
 impl Balloon {
@@ -161,6 +163,7 @@ impl Balloon {
             let tunables = Tunables::new(floor, auto_return);
             let exchange = Exchange::new()?;
             let builtin = builtin::Hold::acquire();
+            let heard = toolstack::Heard::new(unseen);
             let target = builtin.release_target() as u64;
             let current = builtin::stats().current as u64;
             let mut lowest = Lowest::new(current);
@@ -200,6 +203,7 @@ impl Balloon {
                 garbled_ceiling: Atomic::new(false),
                 counters: Counters::new(),
                 waiters <- Waiters::new(),
+                heard,
             }))
         })
     }

@@ -41,7 +41,8 @@ impl Balloon {
     /// nothing.
     pub(super) fn read_target(&self) -> bool {
         // There is none in a dom0 that nobody has ever changed.
-        toolstack::target(self.unseen)
+        self.heard
+            .read()
             .is_ok_and(|target| self.take_in(toolstack::TARGET, target, &self.asked, &self.garbled))
     }
 

@@ -146,7 +146,9 @@ impl Drop for Hold {
 }
 
 /// Sets what the driver aims at, in pages, and wakes it.
-fn set_target(pages: usize) {
+///
+/// Context: any that may wake a thread.
+pub(crate) fn set_target(pages: usize) {
     // SAFETY: No preconditions.
     unsafe { bindings::balloon_set_new_target(pages) };
 }
@@ -164,6 +166,9 @@ pub fn wait_for_batch() {
 const SETTLE_TRIES: usize = 64;
 
 /// Stops the driver and waits until it has finished the batch that it was at.
+///
+/// Its mutex is not for modules, and its own watch may set a target at any time: so it may begin a
+/// batch as soon as this has returned, though hardly ever does.
 fn settle() {
     for _ in 0..SETTLE_TRIES {
         let stats = stats();
@@ -183,8 +188,9 @@ pub(crate) fn count_added(pages: usize) {
     settle();
     let stats = addr_of_mut!(bindings::balloon_stats);
 
-    // SAFETY: The kernel's static is always valid. The driver is at rest, so its thread does not
-    // write the fields now; a reader sees the old or the new word.
+    // SAFETY: The kernel's static is always valid, and its fields are words that are written whole.
+    // The driver was at rest just now; should its thread have begun a batch since, a count may be
+    // wrong by that afterwards, and no more than a count.
     unsafe {
         (*stats).total_pages += pages;
         (*stats).target_pages += pages;
@@ -203,7 +209,6 @@ pub(crate) fn adopt(mut stack: Stack) {
     if stack.is_empty() {
         return;
     }
-    // The driver's count is changed without its mutex, which it does not share.
     settle();
     let mut singles = Stack::new(Order::Base);
 
@@ -230,6 +235,11 @@ fn adopt_singles(mut stack: Stack) {
             unsafe { bindings::xenoxide_mod_balloon_pages(page.as_ptr(), -1) };
             n += 1;
         }
+        let stats = stats();
+        if stats.target != stats.current {
+            // It has been told of another target since.
+            settle();
+        }
         hand_over(&mut pages[..n]);
     }
 }
@@ -238,9 +248,9 @@ fn adopt_singles(mut stack: Stack) {
 fn hand_over(pages: &mut [*mut kernel::bindings::page]) {
     let stats = addr_of_mut!(bindings::balloon_stats);
 
-    // SAFETY: The kernel's static is always valid. The driver is at rest, so its thread does not
-    // write the fields now; a reader sees the old or the new word. `target_unpopulated` is raised
-    // by what the call below takes off again.
+    // SAFETY: The kernel's static is always valid, and its fields are words that are written whole;
+    // for the driver's thread see `count_added`. `target_unpopulated` is raised by what the call
+    // below takes off again.
     unsafe {
         (*stats).current_pages -= pages.len();
         (*stats).target_pages -= pages.len();

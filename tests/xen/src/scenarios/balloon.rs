@@ -11,7 +11,7 @@ const EINVAL: i32 = 22;
 const ERANGE: i32 = 34;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 9] = [
+pub const SCENARIOS: [(&str, Run); 10] = [
     ("balloon_to_the_page", to_the_page),
     ("balloon_past_boot_size", past_boot_size),
     ("balloon_refused_for_long", refused_for_long),
@@ -19,6 +19,7 @@ pub const SCENARIOS: [(&str, Run); 9] = [
     ("balloon_xenstore_nonsense", xenstore_nonsense),
     ("balloon_newest_target_wins", newest_target_wins),
     ("balloon_rmmod_hands_over", rmmod_hands_over),
+    ("balloon_target_during_rmmod", target_during_rmmod),
     ("balloon_reload", reload),
     ("balloon_save_restore", save_restore),
 ];
@@ -205,6 +206,36 @@ fn rmmod_hands_over(balloon: Balloon<'_>) -> Result<()> {
         limit: LIMIT,
     })?;
     Ok(())
+}
+
+/// A target that comes while the module goes is followed, whoever hears of it.
+fn target_during_rmmod(balloon: Balloon<'_>) -> Result<()> {
+    const ROUNDS: u64 = 8;
+    const STEP: Duration = Duration::from_millis(40);
+    let (bed, guest) = (balloon.bed(), balloon.guest());
+    let name = guest.name();
+    for round in 0..ROUNDS {
+        balloon.reach(200)?;
+        bed.allow(name, MOST_MIB)?;
+        let target = balloon.target_of(210 + round);
+        std::thread::scope(|scope| -> Result<()> {
+            let gone = scope.spawn(|| guest.rmmod("xenballoon"));
+            std::thread::sleep(STEP * round as u32);
+            let asked = balloon.asked_for(target).to_string();
+            bed.xenstore_write(name, "memory/target", &asked)?;
+            gone.join().map_err(|_| anyhow::anyhow!("rmmod panics"))?
+        })?;
+        guest
+            .wait_for(Until {
+                path: &format!("{BUILTIN}/info/current_kb"),
+                equals: &target.to_string(),
+                poll: POLL,
+                limit: LIMIT,
+            })
+            .with_context(|| format!("in round {round}"))?;
+        guest.insmod("xenballoon", &[])?;
+    }
+    balloon.reach(BOOT_MIB).map(drop)
 }
 
 fn reload(balloon: Balloon<'_>) -> Result<()> {
