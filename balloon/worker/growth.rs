@@ -60,16 +60,16 @@ impl Balloon {
             return false;
         }
         self.builtin.freeze();
-        let missing = (pages as usize).saturating_sub(inner.growth.offline());
-        if missing > 0 {
-            self.add(inner, missing);
+        // What comes online is populated before anything more is added.
+        if inner.growth.offline() == 0 {
+            self.add(inner);
         }
         self.collect(inner)
     }
 
     /// Adds memory to the kernel.
-    fn add(&self, inner: &mut Inner, pages: usize) {
-        let errno = inner.growth.add(pages).map_or_else(Error::to_errno, |()| 0);
+    fn add(&self, inner: &mut Inner) {
+        let errno = inner.growth.add().map_or_else(Error::to_errno, |()| 0);
         if errno != 0 {
             self.counters.failures.add(1, Relaxed);
         }

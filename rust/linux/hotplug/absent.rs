@@ -23,11 +23,7 @@ impl Blocks {
     }
 
     /// Adds a block.
-    pub fn add(
-        &self,
-        _below: usize,
-        _prepare: impl FnOnce(Range<usize>) -> Result,
-    ) -> Result<usize> {
+    pub fn add(&self, _below: usize, _prepare: impl FnOnce(Range<usize>) -> Result) -> Result {
         match self.0 {}
     }
 

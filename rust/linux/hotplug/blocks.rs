@@ -149,8 +149,8 @@ impl Blocks {
         })
     }
 
-    /// Adds a block, somewhere below frame `below` where nothing is, and returns how many pages it
-    /// has. `prepare` is shown its frames before the kernel maps them.
+    /// Adds a block, somewhere below frame `below` where nothing is. `prepare` is shown its frames
+    /// before the kernel maps them.
     ///
     /// With `auto_online_blocks` it is online, and there to [take](Self::take), when this returns;
     /// otherwise when somebody has it online.
@@ -160,7 +160,7 @@ impl Blocks {
     /// # Errors
     ///
     /// `ENOMEM`, `EBUSY` or `EEXIST` if there is no room, what `prepare` says, what the kernel says.
-    pub fn add(&self, below: usize, prepare: impl FnOnce(Range<usize>) -> Result) -> Result<usize> {
+    pub fn add(&self, below: usize, prepare: impl FnOnce(Range<usize>) -> Result) -> Result {
         let pages = block_pages();
         let bytes = (pages * PAGE_SIZE) as u64;
         let start = room(bytes, below)?;
@@ -188,7 +188,7 @@ impl Blocks {
         if ret != 0 {
             self.forget(first);
         }
-        to_result(ret).map(|()| pages)
+        to_result(ret)
     }
 
     /// Returns a block that has come online, if there is one.

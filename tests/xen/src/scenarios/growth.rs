@@ -49,6 +49,7 @@ pub fn beyond_boot(balloon: Balloon<'_>) -> Result<()> {
     })?;
     if adder == "module" {
         waits_for_online(&balloon)?;
+        waits_for_the_host(&balloon)?;
     }
     for mib in [HIGH_MIB, 300, HIGHER_MIB, 420, BOOT_MIB] {
         balloon.reach(mib)?;
@@ -76,6 +77,45 @@ pub fn beyond_boot(balloon: Balloon<'_>) -> Result<()> {
     sound(&balloon)?;
     ensure!(balloon.unseen_by_guest()? == unseen);
     bed.allow(&name, MOST_MIB)
+}
+
+/// More than this would cost a guest a good part of what it has.
+const HUGE_MIB: u64 = 4096;
+
+/// No block is added before the host has populated the last one.
+fn waits_for_the_host(balloon: &Balloon<'_>) -> Result<()> {
+    let (bed, name) = (balloon.bed(), balloon.guest().name());
+    bed.allow(name, HUGE_MIB)?;
+    wait_until("the larger static-max is heard of", || {
+        Ok(balloon.number("info/max_kb")? == balloon.target_of(HUGE_MIB))
+    })?;
+    // All there is so far, and from here on the host allows no more.
+    let there = ["current_kb", "info/held_kb", "info/builtin_kb"];
+    let all = there
+        .iter()
+        .try_fold(0, |sum, file| anyhow::Ok(sum + balloon.number(file)?))?;
+    balloon.reach(balloon.asked_for(all) / 1024)?;
+    ensure!(balloon.sample()?.current_kb == all, "not all of {all} KiB");
+    let known = blocks(balloon)?;
+    let most = balloon.target_of(HUGE_MIB).to_string();
+    balloon
+        .guest()
+        .write(&format!("{SYSFS}/target_kb"), &most)?;
+    wait_until(
+        "the host refuses",
+        || Ok(balloon.number("retry_count")? > 3),
+    )?;
+    let (now, held) = (blocks(balloon)?, balloon.number("info/held_kb")?);
+    ensure!(
+        now.0 == known.0 + 1,
+        "{now:?} blocks of {known:?}, {held} KiB are held"
+    );
+    // Its floor is that of a small guest again.
+    bed.allow(name, HIGHER_MIB)?;
+    wait_until("the smaller static-max is heard of", || {
+        Ok(balloon.number("info/max_kb")? == balloon.target_of(HIGHER_MIB))
+    })?;
+    balloon.reach(BOOT_MIB).map(drop)
 }
 
 /// A PV domain's kernel cannot remove memory.
@@ -121,8 +161,11 @@ fn waits_for_online(balloon: &Balloon<'_>) -> Result<()> {
         "for b in {BLOCKS}/memory[0-9]*; do
             [ $(cat $b/state) = offline ] && echo online > $b/state; done; :"
     );
-    shell(balloon, &line)?;
-    balloon.settle(balloon.target_of(HIGH_MIB))?;
+    // There is another when one is populated.
+    wait_until("all that is needed is online", || {
+        shell(balloon, &line)?;
+        Ok(balloon.sample()?.current_kb == balloon.target_of(HIGH_MIB))
+    })?;
     wait_until("nothing waits", || {
         Ok(balloon.number("info/offline_kb")? == 0)
     })?;
