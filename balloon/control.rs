@@ -83,9 +83,17 @@ pub(crate) struct Place {
     pub(crate) target: u64,
     /// What the domain had.
     pub(crate) current: u64,
+    /// Nothing more was to be done for now: it was at its target, or elsewhere on purpose.
+    pub(crate) settled: bool,
 }
 
-/// Those who wait until the balloon is at its target.
+impl Place {
+    fn is_reached(&self) -> bool {
+        self.settled || self.current == self.target
+    }
+}
+
+/// Those who wait until the balloon is where it is to be.
 #[pin_data]
 pub(crate) struct Waiters {
     /// How often a target was announced: one that no step has seen yet is not reached, however the
@@ -134,7 +142,7 @@ impl Waiters {
         self.moved.notify_all();
     }
 
-    /// Waits until the balloon is at its target, for `timeout_ms` milliseconds at the most, and
+    /// Waits until the balloon is where it is to be, for `timeout_ms` milliseconds at the most, and
     /// returns where it is then.
     ///
     /// Context: may sleep.
@@ -147,7 +155,7 @@ impl Waiters {
         let mut place = self.place.lock();
 
         loop {
-            if place.news == self.news() && place.current == place.target {
+            if place.news == self.news() && place.is_reached() {
                 return (*place, Wait::Reached);
             }
             if left == 0 {

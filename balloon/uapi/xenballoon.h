@@ -124,8 +124,9 @@ struct xenballoon_wait {
 	_IOW(XENBALLOON_IOC_MAGIC, 0x01, struct xenballoon_target)
 
 /*
- * Waits until the domain has what is aimed at, whatever that is by then. Fails
- * with
+ * Waits until the domain has what is aimed at, whatever that is by then, or has
+ * something else on purpose: less, as what it did not use went back by itself,
+ * or more, as it was out of memory. Fails with
  *   ETIMEDOUT  not within the time; target_kb and current_kb are filled in,
  *   EINTR      a signal came.
  */

@@ -389,6 +389,7 @@ impl Task for Balloon {
             news,
             target: self.target(),
             current: self.current(),
+            settled: matches!(action, Action::Watch { .. } | Action::Rest),
         });
         next
     }

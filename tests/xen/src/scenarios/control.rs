@@ -3,7 +3,8 @@
 //! bits and for 32.
 
 use super::client::{Answer, BITS, Client, Refused};
-use super::{BOOT_MIB, MOST_MIB, Run};
+use super::pressure::set;
+use super::{BOOT_MIB, MOST_MIB, Run, wait_until};
 use anyhow::{Context, Result, ensure};
 use bed::Machine;
 use bed::balloon::Balloon;
@@ -63,6 +64,8 @@ fn ioctl(balloon: Balloon<'_>) -> Result<()> {
         set_then_wait(&balloon, &client)?;
         unreachable(&balloon, &client, bits == "64")?;
         toolstack_ends_a_wait(&balloon, &client)?;
+        balloon.reach(BOOT_MIB)?;
+        elsewhere_on_purpose(&balloon, &client)?;
         balloon.reach(BOOT_MIB)?;
     }
     Ok(())
@@ -180,6 +183,23 @@ fn toolstack_ends_a_wait(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Resu
         ensure!(start.elapsed() < Duration::from_secs(60), "no end of it");
     };
     is_at(&answer, done.target_kb)
+}
+
+/// A guest that has less than its target, as it does not use more, is waited for no longer.
+fn elsewhere_on_purpose(balloon: &Balloon<'_>, client: &Client<'_, '_>) -> Result<()> {
+    let target = balloon.target_of(BOOT_MIB);
+    set(balloon, "auto_return", "1")?;
+    wait_until("what is not used goes back", || {
+        Ok(balloon.sample()?.current_kb < target)
+    })?;
+    let answer = client.expect("wait timeout_ms=20000", 0)?;
+    ensure!(
+        answer.get("target_kb")? == target && answer.get("current_kb")? < target,
+        "{:?}",
+        answer.0
+    );
+    set(balloon, "auto_return", "0")?;
+    is_at(&client.expect("wait timeout_ms=60000", 0)?, target)
 }
 
 fn state_becomes(guest: &Machine<'_>, pid: i32, wanted: &str) -> Result<()> {
