@@ -33,7 +33,6 @@ use kernel::{
     container_of,
     error::to_result,
     ffi::{
-        c_char,
         c_int,
         c_uint,
         c_ulong,
@@ -42,6 +41,7 @@ use kernel::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
+    str::CString,
     sync::Mutex,
     types::Opaque, //
 };
@@ -74,17 +74,17 @@ struct Block {
 /// # Invariants
 ///
 /// - `notifier` is registered from the end of its initialisation until `drop`.
-/// - `name` is a string from `kstrdup()`, which lives for as long as there is a block in `list`.
+/// - `name` is there until `drop`, and its string for as long as there is a block in `list`.
 #[pin_data(PinnedDrop)]
 pub struct Blocks {
     #[pin]
     notifier: Opaque<notifier_block>,
     #[pin]
     list: Mutex<KVec<Block>>,
-    name: *mut c_char,
+    name: Option<CString>,
 }
 
-// SAFETY: Nothing of it is bound to a thread; what is behind `name` is only read.
+// SAFETY: Nothing of it is bound to a thread.
 unsafe impl Send for Blocks {}
 // SAFETY: As above, and the list is behind a lock.
 unsafe impl Sync for Blocks {}
@@ -108,12 +108,7 @@ impl Blocks {
     ///
     /// `EBUSY` if somebody else keeps pages from the allocator, `ENOMEM`.
     pub fn new(name: &CStr) -> Result<Pin<KBox<Self>>> {
-        // SAFETY: `name` is a string.
-        let copy = unsafe { bindings::kstrdup(name.as_char_ptr(), bindings::GFP_KERNEL) };
-        if copy.is_null() {
-            return Err(ENOMEM);
-        }
-        let blocks = KBox::pin_init(Self::with_name(copy), GFP_KERNEL)?;
+        let blocks = KBox::pin_init(Self::with_name(CString::try_from(name)?), GFP_KERNEL)?;
         let this: *const Self = &*blocks;
         KEEPER
             .compare_exchange(null_mut(), this.cast_mut(), AcqRel, Acquire)
@@ -127,11 +122,9 @@ impl Blocks {
         Ok(blocks)
     }
 
-    /// `name` must be a string from `kstrdup()` that belongs to nobody.
-    fn with_name(name: *mut c_char) -> impl PinInit<Self, Error> {
+    fn with_name(name: CString) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            // INVARIANT: As required.
-            name,
+            name: Some(name),
             list <- new_mutex!(KVec::new()),
             notifier <- Opaque::try_ffi_init(|slot: *mut notifier_block| {
                 // SAFETY: `slot` is valid for writing.
@@ -165,6 +158,7 @@ impl Blocks {
         let bytes = (pages * PAGE_SIZE) as u64;
         let start = room(bytes, below)?;
         let first = start as usize / PAGE_SIZE;
+        let name = self.name.as_ref().ok_or(EINVAL)?.as_char_ptr();
         prepare(first..first + pages)?;
 
         let block = Block {
@@ -175,13 +169,13 @@ impl Blocks {
         // reclaimed here.
         self.list.lock().push(block, GFP_NOWAIT)?;
         // SAFETY: There is no memory at these addresses, and nobody else uses them: if somebody has
-        // begun to, the kernel finds out. `name` is a string that stays.
+        // begun to, the kernel finds out. By the type invariants the name stays.
         let ret = unsafe {
             bindings::add_memory_driver_managed(
                 xen_bindings::xenoxide_memory_nid(start),
                 start,
                 bytes,
-                self.name,
+                name,
                 xen_bindings::XENOXIDE_MHP_MERGE,
             )
         };
@@ -332,9 +326,10 @@ impl PinnedDrop for Blocks {
         }
         // SAFETY: By the type invariants the block is registered. This waits for running calls.
         unsafe { xen_bindings::unregister_memory_notifier(self.notifier.get()) };
-        if self.list.lock().is_empty() {
-            // SAFETY: By the type invariants; there is nothing of that name.
-            unsafe { bindings::kfree(self.name.cast()) };
+        let this = self.project();
+        if !this.list.lock().is_empty() {
+            // INVARIANT: The string stays, as there is something of that name.
+            core::mem::forget(this.name.take());
         }
     }
 }
