@@ -2,8 +2,8 @@
 
 //! What the administrator sees and sets: the files in `/sys/class/misc/xenballoon/`.
 //!
-//! Sizes are in KiB. What has a name in the built-in driver (`/sys/devices/system/xen_memory/`) has
-//! the same here.
+//! Sizes are in KiB. What has a name in the built-in driver
+//! (`/sys/devices/system/xen_memory/xen_memory0/`) has the same here.
 
 use crate::{
     attributes,
