@@ -192,6 +192,8 @@ pub struct Engine {
     moving: bool,
     /// Delay after the next step without progress.
     delay_ms: u32,
+    /// Pages from which on the step under way counts as progress.
+    useful: u64,
     /// The domain's size when pages were last borrowed, to see whether that led anywhere.
     borrowed_at: Option<u64>,
 }
@@ -207,6 +209,7 @@ impl Engine {
             give_base: false,
             moving: false,
             delay_ms: DELAY_MIN_MS,
+            useful: 0,
             borrowed_at: None,
         }
     }
@@ -257,6 +260,7 @@ impl Engine {
     /// Decides what to do next.
     pub fn next(&mut self, view: &View) -> Action {
         let size = self.goal.size(view, &self.limits, &self.tuning);
+        self.useful = view.current.abs_diff(size).min(HUGE_PAGES);
 
         match view.current.cmp(&size) {
             cmp::Ordering::Greater => self.take(view, view.current - size),
@@ -302,7 +306,11 @@ impl Engine {
 
         if pages > 0 {
             self.moving = true;
-            self.progress();
+            // Who gets a page now and then shall not look for it eight times a second.
+            if pages >= self.useful {
+                self.progress();
+            }
+            self.useful = 0;
             None
         } else if tried_other {
             // Nothing of the large size: the small one is worth trying at once.

@@ -211,6 +211,28 @@ fn nothing_is_taken_that_is_used() {
 }
 
 #[test]
+fn a_page_now_and_then_is_looked_for_once_a_second() {
+    let weather = Weather {
+        used: SIZE - LIMITS.reserve,
+        ..FAIR
+    };
+    let mut domain = Domain::new(SIZE, weather);
+    let mut engine = engine();
+
+    let mut delays = Vec::new();
+    while delays.len() < 8 {
+        if let Stepped::After(ms) = domain.step(&mut engine, 30_000) {
+            delays.push(ms);
+            domain.weather.used -= 1;
+        }
+    }
+    assert_eq!(delays, [125, 250, 500, 1000, 1000, 1000, 1000, 1000]);
+    assert_eq!(domain.current, SIZE - 7);
+    // The last pages count, however few.
+    assert!(settle(&mut domain, &mut engine, SIZE - 8).is_some());
+}
+
+#[test]
 fn an_engine_at_its_target_rests() {
     let domain = Domain::new(SIZE, FAIR);
     let mut engine = engine();
