@@ -36,6 +36,9 @@ pub const HUGE_PAGES: u64 = 512;
 /// the balloon: a guest out of memory, the shrinker, a new target.
 const STEP_PAGES: u64 = 40 * HUGE_PAGES;
 
+/// How many single pages one step takes or gives at the most: 16 MiB, as many as fit one hypercall.
+const BASE_STEP_PAGES: u64 = 8 * HUGE_PAGES;
+
 /// How many pages the first step takes at the most: 2 MiB. What is taken is cleared first, and the
 /// host shall see soon that the domain is on its way.
 const FIRST_STEP_PAGES: u64 = HUGE_PAGES;
@@ -343,25 +346,27 @@ impl Engine {
         } else {
             Action::Take {
                 unit: Unit::Base,
-                runs: cmp::min(pages, 2 * HUGE_PAGES),
+                runs: cmp::min(pages, BASE_STEP_PAGES),
             }
         }
     }
 
     /// The domain is `need` pages too small.
     fn give(&mut self, view: &View, need: u64) -> Action {
+        let singles = cmp::min(need, BASE_STEP_PAGES);
+
         if view.held_huge > 0 && need >= HUGE_PAGES && !self.give_base {
             Action::Give {
                 unit: Unit::Huge,
                 runs: cmp::min(cmp::min(need, STEP_PAGES) / HUGE_PAGES, view.held_huge),
             }
+        } else if view.held_huge > 0 && view.held_base < singles {
+            Action::Split
         } else if view.held_base > 0 {
             Action::Give {
                 unit: Unit::Base,
-                runs: cmp::min(cmp::min(need, 2 * HUGE_PAGES), view.held_base),
+                runs: cmp::min(singles, view.held_base),
             }
-        } else if view.held_huge > 0 {
-            Action::Split
         } else {
             self.borrow(view, need)
         }

@@ -103,11 +103,13 @@ impl Balloon {
     fn gather(&self, order: Order, runs: usize) -> (Extents, bool) {
         let reserve = self.limits().reserve as usize;
         let mut extents = Extents::new(order);
-        // Programs allocate as well meanwhile. A batch of single pages is too small to matter.
-        let spare =
-            || order == Order::Base || memory::available_pages() >= reserve + order.pages();
 
-        while extents.len() < runs && self.wanted.load(Relaxed) == 0 && spare() {
+        while extents.len() < runs && self.wanted.load(Relaxed) == 0 {
+            // Programs allocate as well meanwhile. Once for each 2 MiB is often enough.
+            let look = extents.len() * order.pages() % Order::Huge.pages() == 0;
+            if look && memory::available_pages() < reserve + order.pages() {
+                break;
+            }
             if !extents.grow() {
                 return (extents, true);
             }

@@ -29,8 +29,8 @@ fn all_traces_are_replayed() {
 #[test]
 fn the_sample_has_one_of_each() {
     let expected = Replayed {
-        decisions: 18,
-        outcomes: 11,
+        decisions: 17,
+        outcomes: 10,
         reliefs: 1,
         wakes: 4,
         left_out: 0,
