@@ -11,11 +11,12 @@ use std::time::Duration;
 pub const MIGRATION: &str = "balloon_migrate_under_way";
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 4] = [
+pub const SCENARIOS: [(&str, Run); 5] = [
     ("balloon_random_targets", |balloon| {
         random_targets(balloon, 60)
     }),
     ("balloon_cycles", |balloon| cycles(balloon, 12)),
+    ("balloon_compaction", compaction),
     ("balloon_save_under_way", |balloon| {
         let low = balloon.number("floor_kb")? + 4096;
         moved_under_way(balloon, low, saved_and_restored)
@@ -111,6 +112,40 @@ pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
     ensure!(output.stdout.trim() == count, "{}", output.stdout);
     come_to_rest(&balloon)?;
     balloon.reach(220)?;
+    balloon.reach(BOOT_MIB)?;
+    ensure!(balloon.unseen_by_guest()? == before);
+    Ok(())
+}
+
+/// What is surrendered stays where it is when the kernel moves pages about, and all else moves unharmed.
+fn compaction(balloon: Balloon<'_>) -> Result<()> {
+    const COMPACT: &str = "
+        mkdir -p /moved && mount -t tmpfs none /moved && cd /moved || exit 1
+        n=0
+        while [ $n -lt 64 ]; do
+            dd if=/dev/urandom of=$n bs=256k count=1 2>/dev/null; n=$((n + 1))
+        done
+        sums=$(md5sum *)
+        # Every other one: what is left has to be moved to put larger runs together.
+        n=0; while [ $n -lt 64 ]; do rm $n; n=$((n + 2)); done
+        sums=$(echo \"$sums\" | grep '[13579]$')
+        n=0; while [ $n -lt 5 ]; do echo 1 > /proc/sys/vm/compact_memory; n=$((n + 1)); done
+        [ \"$(md5sum *)\" = \"$sums\" ] || exit 2
+        cd / && umount /moved";
+    let before = balloon.unseen_by_guest()?;
+    // Single pages as well: those are in compaction's way.
+    let odd = balloon.target_of(200) + 4 * 300;
+    balloon
+        .guest()
+        .write(&format!("{SYSFS}/target_kb"), &odd.to_string())?;
+    balloon.settle(odd)?;
+    let moved = || super::number(balloon.guest(), "/proc/vmstat", "pgmigrate_success ");
+    let moved_before = moved()?;
+    balloon.guest().run(&["sh", "-c", COMPACT])?.ok()?;
+    ensure!(moved()? > moved_before, "nothing was moved");
+    let invariants = "/sys/kernel/debug/xenballoon/invariants";
+    let lines = balloon.guest().read(invariants)?;
+    ensure!(lines.lines().all(|line| line.ends_with(": ok")), "{lines}");
     balloon.reach(BOOT_MIB)?;
     ensure!(balloon.unseen_by_guest()? == before);
     Ok(())
