@@ -10,6 +10,7 @@ use crate::{
             Call,
             Ioctl, //
         },
+        memory::PAGE_KIB,
         uapi::{
             BalloonStats,
             BalloonTarget,
@@ -70,9 +71,6 @@ impl Deref for Control {
         &self.balloon
     }
 }
-
-/// KiB of a page.
-const PAGE_KIB: u64 = 4;
 
 /// Where the balloon was after a step. Sizes are in pages.
 #[derive(Clone, Copy, Default)]

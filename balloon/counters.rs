@@ -2,6 +2,7 @@
 
 //! What the balloon counts.
 
+use crate::engine::Unit;
 use kernel::sync::atomic::Atomic;
 
 /// What has happened since the module was loaded. Each counter is for itself; read together they
@@ -30,6 +31,22 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Returns the counter of pages surrendered in runs of this size.
+    pub(crate) fn taken(&self, unit: Unit) -> &Atomic<u64> {
+        match unit {
+            Unit::Huge => &self.taken_huge,
+            Unit::Base => &self.taken_base,
+        }
+    }
+
+    /// Returns the counter of pages populated in runs of this size.
+    pub(crate) fn given(&self, unit: Unit) -> &Atomic<u64> {
+        match unit {
+            Unit::Huge => &self.given_huge,
+            Unit::Base => &self.given_base,
+        }
+    }
+
     pub(crate) const fn new() -> Self {
         Self {
             hypercalls: Atomic::new(0),

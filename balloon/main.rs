@@ -20,6 +20,7 @@ use kernel::{
 use control::Control;
 use linux::{
     device::Device,
+    memory::PAGE_KIB,
     oom,
     param,
     power,
@@ -107,7 +108,7 @@ struct XenBalloon {
 impl kernel::InPlaceModule for XenBalloon {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let floor = param::value::<u64>(module_parameters::floor_kb.value()) / 4;
+            let floor = param::value::<u64>(module_parameters::floor_kb.value()) / PAGE_KIB;
             let auto_return = match param::value::<u8>(module_parameters::auto_return.value()) {
                 0 => false,
                 1 => true,
@@ -135,9 +136,9 @@ impl kernel::InPlaceModule for XenBalloon {
             pr_info!(
                 "{} domain, {} KiB of at most {} KiB, floor {} KiB\n",
                 balloon.kind().name(),
-                balloon.current() * 4,
-                balloon.most() * 4,
-                balloon.limits().floor * 4,
+                balloon.current() * PAGE_KIB,
+                balloon.most() * PAGE_KIB,
+                balloon.limits().floor * PAGE_KIB,
             );
 
             Ok(try_pin_init!(Self {

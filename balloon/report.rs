@@ -4,7 +4,10 @@
 
 use crate::{
     linux::{
-        memory,
+        memory::{
+            self,
+            PAGE_KIB, //
+        },
         vmstat::{
             Events,
             Pages, //
@@ -47,9 +50,6 @@ use kernel::{
         Msecs, //
     }, //
 };
-
-/// KiB of a page.
-const PAGE_KIB: u64 = 4;
 
 /// What the last report left behind.
 struct Last {

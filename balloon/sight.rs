@@ -6,6 +6,7 @@ use crate::{
     engine::View,
     invariants::Facts,
     linux::{
+        memory::PAGE_KIB,
         pages::Order,
         timing::{
             LONGEST_CALL,
@@ -46,9 +47,6 @@ use kernel::{
         Monotonic, //
     }, //
 };
-
-/// KiB of a page.
-const PAGE_KIB: u64 = 4;
 
 /// Bytes of a page.
 const PAGE_BYTES: u64 = 4096;

@@ -16,7 +16,8 @@ use crate::{
         device::{
             Group,
             Groups, //
-        }, //
+        },
+        memory::PAGE_KIB, //
     },
     report,
     worker,
@@ -29,9 +30,6 @@ use kernel::{
     prelude::*,
     sync::atomic::Relaxed, //
 };
-
-/// KiB of a page.
-const PAGE_KIB: u64 = 4;
 
 /// The state behind the device.
 type State = Control;

@@ -2,14 +2,17 @@
 
 //! What the toolstack says in xenstore of the domain's size, and what follows from it.
 
-use crate::xen::{
-    builtin,
-    domain::{
-        self,
-        Kind, //
-    },
-    growth::Adder,
-    store, //
+use crate::{
+    linux::memory::PAGE_KIB,
+    xen::{
+        builtin,
+        domain::{
+            self,
+            Kind, //
+        },
+        growth::Adder,
+        store, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -30,7 +33,7 @@ const MOST: u64 = 1 << 34;
 /// Reads a size in pages. [`None`] if it is none that a domain can have.
 fn pages(name: &CStr) -> Result<Option<u64>> {
     let value = store::read(c"memory", name)?;
-    let pages = value.number().map(|kib| kib / 4);
+    let pages = value.number().map(|kib| kib / PAGE_KIB);
     Ok(pages.filter(|&pages| pages <= MOST))
 }
 

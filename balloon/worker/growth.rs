@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     engine::View,
+    linux::memory::PAGE_KIB,
     xen::{
         builtin,
         growth::Adder, //
@@ -84,7 +85,7 @@ impl Balloon {
         if pages > 0 {
             self.held.add(pages, Relaxed);
             self.added.pages.add(pages, Relaxed);
-            pr_info!("{} KiB were added\n", pages * 4);
+            pr_info!("{} KiB were added\n", pages * PAGE_KIB);
         }
         pages > 0
     }
@@ -103,7 +104,7 @@ impl Balloon {
         } else if waits && !self.added.told.xchg(true, Relaxed) {
             pr_notice!(
                 "{} KiB were added and wait until they are online: /sys/devices/system/memory/auto_online_blocks is not set{}\n",
-                pages * 4,
+                pages * PAGE_KIB,
                 if inner.growth.keeps_module() {
                     "; until then the module cannot be unloaded"
                 } else {
@@ -119,8 +120,8 @@ impl Balloon {
         if ceiling > most && view.target > most {
             pr_notice!(
                 "the domain may grow to {} KiB but can have {} KiB: nobody can add memory to this kernel\n",
-                ceiling * 4,
-                most * 4
+                ceiling * PAGE_KIB,
+                most * PAGE_KIB
             );
         }
     }

@@ -16,8 +16,7 @@ use crate::{
         policy::Lowest,
         Action,
         Limits,
-        View,
-        BORROW_POLL_MS, //
+        View, //
     },
     linux::{
         memory,
@@ -156,7 +155,7 @@ impl Balloon {
             if floor > most {
                 pr_err!(
                     "floor_kb is above the {} KiB that this domain can have\n",
-                    most * 4
+                    most * memory::PAGE_KIB
                 );
                 return Err(ERANGE);
             }
@@ -313,12 +312,9 @@ impl Balloon {
     }
 }
 
-impl Task for Balloon {
-    fn step(&self) -> Option<Msecs> {
-        let mut inner = self.inner.lock();
-        let inner = &mut *inner;
-        let news = self.waiters.news();
-
+impl Balloon {
+    /// Hears what there is to be heard, and returns whether the toolstack asks for a size.
+    fn hear(&self, inner: &mut Inner) -> bool {
         if self.resumed.xchg(false, Relaxed) {
             self.after_resume(inner);
         }
@@ -338,7 +334,11 @@ impl Task for Balloon {
         self.collect(inner);
         let bound = inner.lowest.bound(self.current(), self.asked());
         self.floor_bound.store(bound, Relaxed);
-        let _stretch = Stretch::begin();
+        asked_anew
+    }
+
+    /// Has the engine decide what to do.
+    fn decide(&self, inner: &mut Inner, asked_anew: bool) -> Action {
         inner.engine.set_limits(self.limits());
         inner.engine.set_tuning(self.tunables.tuning());
         let view = self.view(inner);
@@ -356,33 +356,12 @@ impl Task for Balloon {
         if !matches!(action, Action::Borrow { .. }) {
             self.builtin.freeze();
         }
+        action
+    }
 
-        let mut stuck = false;
-        let next = match action {
-            Action::Take { unit, runs } => {
-                Some(self.tally(self.take(inner, unit, runs)).unwrap_or(0))
-            }
-            Action::Give { unit, runs } => {
-                Some(self.tally(self.give(inner, unit, runs)).unwrap_or(0))
-            }
-            Action::Split => {
-                inner.holes.split_one();
-                Some(0)
-            }
-            Action::Borrow { pages, recheck_ms } => {
-                let now = self.borrow(inner, pages);
-                stuck = recheck_ms >= STUCK_MS;
-                // A longer delay says that the last time led nowhere.
-                self.tally((!now && recheck_ms > BORROW_POLL_MS).then_some(recheck_ms));
-                Some(if now { 0 } else { recheck_ms })
-            }
-            Action::Wait { delay_ms } => {
-                self.counters.failures.add(1, Relaxed);
-                self.tally(Some(delay_ms))
-            }
-            Action::Watch { delay_ms } => self.tally(None).or(Some(delay_ms)),
-            Action::Rest => self.tally(None),
-        };
+    /// Tells others what has come of an action. `news` is what had been announced before.
+    fn tell(&self, inner: &Inner, action: Action, news: u64) {
+        let stuck = matches!(action, Action::Borrow { recheck_ms, .. } if recheck_ms >= STUCK_MS);
         self.look_offline(inner, stuck);
         self.publish(inner, &self.view(inner));
         self.waiters.publish(Place {
@@ -391,6 +370,20 @@ impl Task for Balloon {
             current: self.current(),
             settled: matches!(action, Action::Watch { .. } | Action::Rest),
         });
+    }
+}
+
+impl Task for Balloon {
+    fn step(&self) -> Option<Msecs> {
+        let mut inner = self.inner.lock();
+        let inner = &mut *inner;
+        let news = self.waiters.news();
+
+        let asked_anew = self.hear(inner);
+        let _stretch = Stretch::begin();
+        let action = self.decide(inner, asked_anew);
+        let next = self.carry_out(inner, action);
+        self.tell(inner, action, news);
         next
     }
 }

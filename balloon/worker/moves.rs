@@ -10,7 +10,8 @@ use crate::{
     engine::{
         Action,
         Outcome,
-        Unit, //
+        Unit,
+        BORROW_POLL_MS, //
     },
     linux::{
         memory,
@@ -30,7 +31,8 @@ use kernel::{
     sync::atomic::Relaxed,
     time::{
         Instant,
-        Monotonic, //
+        Monotonic,
+        Msecs, //
     }, //
 };
 
@@ -58,8 +60,39 @@ impl Balloon {
         inner.promised
     }
 
+    /// Does what the engine has decided, and returns when the next step is due: after so many
+    /// milliseconds, or, with [`None`], when something changes.
+    pub(super) fn carry_out(&self, inner: &mut Inner, action: Action) -> Option<Msecs> {
+        match action {
+            Action::Take { unit, runs } => Some(self.tally(self.take(inner, unit, runs))),
+            Action::Give { unit, runs } => Some(self.tally(self.give(inner, unit, runs))),
+            Action::Split => {
+                inner.holes.split_one();
+                Some(0)
+            }
+            Action::Borrow { pages, recheck_ms } => {
+                let now = self.borrow(inner, pages);
+                // A longer delay says that the last time led nowhere.
+                self.tally((!now && recheck_ms > BORROW_POLL_MS).then_some(recheck_ms));
+                Some(if now { 0 } else { recheck_ms })
+            }
+            Action::Wait { delay_ms } => {
+                self.counters.failures.add(1, Relaxed);
+                Some(self.tally(Some(delay_ms)))
+            }
+            Action::Watch { delay_ms } => {
+                self.tally(None);
+                Some(delay_ms)
+            }
+            Action::Rest => {
+                self.tally(None);
+                None
+            }
+        }
+    }
+
     /// Allocates and surrenders up to `runs` runs; none if the guest runs out of memory on the way.
-    pub(super) fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
+    fn take(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
         let start = Instant::<Monotonic>::now();
         let mut runs = (runs as usize).min(inner.exchange.capacity(order));
@@ -83,11 +116,7 @@ impl Balloon {
         };
         let calls = inner.exchange.hypercalls();
         sight::batch(traced::taking(unit), order, runs, done, calls, start);
-        let counter = match unit {
-            Unit::Huge => &self.counters.taken_huge,
-            Unit::Base => &self.counters.taken_base,
-        };
-        counter.add(done.pages as u64, Relaxed);
+        self.counters.taken(unit).add(done.pages as u64, Relaxed);
         if offered < runs || done.error.is_some() {
             self.counters.failures.add(1, Relaxed);
         }
@@ -117,15 +146,16 @@ impl Balloon {
         (extents, false)
     }
 
-    /// Counts a step that has to wait for `delay` as a failed one; without one it got somewhere.
-    pub(super) fn tally(&self, delay: Option<u32>) -> Option<u32> {
+    /// Counts a step: as a failed one if the next has to wait for `delay`, else as one that got
+    /// somewhere. Returns how long the next one waits.
+    fn tally(&self, delay: Option<Msecs>) -> Msecs {
         let failed = delay.map_or(0, |_| self.retries() + 1);
         self.retries.store(failed, Relaxed);
-        delay
+        delay.unwrap_or(0)
     }
 
     /// Populates and frees up to `runs` runs.
-    pub(super) fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
+    fn give(&self, inner: &mut Inner, unit: Unit, runs: u64) -> Option<u32> {
         let order = Order::from(unit);
         let start = Instant::<Monotonic>::now();
         let done = inner
@@ -142,11 +172,7 @@ impl Balloon {
             start,
         );
 
-        let counter = match unit {
-            Unit::Huge => &self.counters.given_huge,
-            Unit::Base => &self.counters.given_base,
-        };
-        counter.add(done.pages as u64, Relaxed);
+        self.counters.given(unit).add(done.pages as u64, Relaxed);
         if short {
             self.counters.failures.add(1, Relaxed);
         }

@@ -12,6 +12,7 @@ use crate::{
         Refusal, //
     },
     linux::{
+        memory::PAGE_KIB,
         power::Sleeper,
         work::Worker, //
     },
@@ -96,7 +97,8 @@ impl Balloon {
         if beyond(current()) > self.beyond.load(Relaxed) {
             let pages = inner.exchange.surrender_leftovers(&inner.holes);
             if pages > 0 {
-                pr_info!("{} KiB of what was given away had come back\n", pages * 4);
+                let kib = pages as u64 * PAGE_KIB;
+                pr_info!("{kib} KiB of what was given away had come back\n");
             }
         }
         self.beyond.store(beyond(current()), Relaxed);

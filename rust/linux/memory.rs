@@ -7,6 +7,9 @@
 use crate::bindings as xen_bindings;
 use kernel::bindings;
 
+/// KiB of a page.
+pub const PAGE_KIB: u64 = 4;
+
 /// Returns how many pages could be had for new allocations without swapping: free memory and
 /// what can be reclaimed, less the kernel's own reserves.
 ///

@@ -102,9 +102,15 @@ const PAGES_PER_PASS: usize = 512;
 ///
 /// Context: may sleep.
 pub fn pass(pages: usize) {
-    if pages % PAGES_PER_PASS != 0 {
-        return;
+    if pages % PAGES_PER_PASS == 0 {
+        give_way();
     }
+}
+
+/// Lets others run if it is their turn.
+///
+/// Context: may sleep.
+pub fn give_way() {
     let since = SINCE.load(Relaxed);
     if since != 0 {
         LONGEST_STRETCH.add(now() - since);

@@ -66,7 +66,7 @@ impl Arrived {
             // SAFETY: By the type invariants nobody else owns the run, which now is as the page
             // allocator would have it.
             unsafe { stack.push(first) };
-            timing::pass(0);
+            timing::give_way();
         }
         self.0.len()
     }
