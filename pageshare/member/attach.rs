@@ -21,7 +21,10 @@ use crate::{
         }, //
     },
     failure::Failure,
-    link::Link,
+    link::{
+        Link,
+        Lost, //
+    },
     linux::noio::NoIo, //
 };
 use kernel::{
@@ -134,8 +137,13 @@ impl Owner {
     }
 
     /// Asks the owner for a tree, by the message that `ask` makes of the request's number, and waits
-    /// for the answer.
-    fn ask<'a>(&self, ask: impl FnOnce(u32) -> Message<'a>) -> Answered {
+    /// for the answer. Returns what `take` makes of a tree, under the lock: until that ends the link
+    /// is not lost.
+    fn ask<'a, T>(
+        &self,
+        ask: impl FnOnce(u32) -> Message<'a>,
+        take: impl FnOnce(&mut State, Attached) -> Result<T>,
+    ) -> Result<T> {
         let link = self.linked()?;
         let mut state = self.state.lock();
         while state.asked.is_some() {
@@ -163,7 +171,7 @@ impl Owner {
         };
         state.asked = None;
         self.changed.notify_all();
-        answer
+        answer.and_then(|attached| take(&mut state, attached))
     }
 
     /// Attaches a tree by name. Returns what stands for it here, its area's UUID and its digest.
@@ -176,18 +184,22 @@ impl Owner {
     /// many; `ENOTCONN` if the owner does not answer; `ENOMEM`, `ENOSPC`, what xenstored says.
     pub(super) fn attach(&self, area: Label, tree: Label) -> Result<(u8, Attached)> {
         let _scope = NoIo::begin();
-        let attached = self.ask(|request| Message::Attach {
+        let ask = |request| Message::Attach {
             request,
             area,
             tree,
-        })?;
-        let added = self.state.lock().add(&attached);
-        let spare = match added {
-            Ok((_, spare)) => spare,
-            Err(_) => Some(attached.tree),
         };
-        if let Some(tree) = spare {
-            self.send(&Message::Detach { tree });
+        let (added, attached, sent) = self.ask(ask, |state, attached| {
+            let added = state.add(&attached);
+            let spare = match added {
+                Ok((_, spare)) => spare,
+                Err(_) => Some(attached.tree),
+            };
+            let sent = spare.map_or(Ok(()), |tree| state.send(&Message::Detach { tree }));
+            Ok((added, attached, sent))
+        })?;
+        if let Err(Lost) = sent {
+            self.lose();
         }
         added.map(|(local, _)| (local, attached))
     }
@@ -213,26 +225,25 @@ impl Owner {
             }
         };
         drop(state);
-        let attached = self.ask(|request| Message::Again {
+        let ask = |request| Message::Again {
             request,
             area: Uuid(area),
             digest: &digest,
+        };
+        let remote = self.ask(ask, |state, attached| {
+            if attached.digest != digest {
+                return Err(Failure::Stale.into());
+            }
+            state.tree(local)?.remote = Some(attached.tree);
+            Ok(attached.tree)
         });
-        let mut state = self.state.lock();
-        let tree = state.tree(local)?;
-        tree.attaching = false;
+        self.state.lock().tree(local)?.attaching = false;
         self.changed.notify_all();
         // That there was such a tree is known: it is there no more.
-        let gone = |error| match error {
+        remote.map_err(|error| match error {
             ENOENT => Failure::Stale.into(),
             error => error,
-        };
-        let attached = attached.map_err(gone)?;
-        if attached.digest != digest {
-            return Err(Failure::Stale.into());
-        }
-        tree.remote = Some(attached.tree);
-        Ok(attached.tree)
+        })
     }
 
     /// A mount of a tree is gone.

@@ -410,11 +410,9 @@ impl Owner {
 
     /// Sends a message, if there is a link.
     fn send(&self, message: &Message<'_>) {
-        let link = self.state.lock().link();
-        if let Some(link) = link {
-            if link.send(message).is_err() {
-                self.lose();
-            }
+        let sent = self.state.lock().send(message);
+        if let Err(Lost) = sent {
+            self.lose();
         }
     }
 }
@@ -428,6 +426,18 @@ impl State {
         }
     }
 
+    /// Sends a message, if there is a link: the one by which the trees are attached.
+    ///
+    /// # Errors
+    ///
+    /// The link is to be [lost](Owner::lose), without the lock.
+    fn send(&self, message: &Message<'_>) -> Result<(), Lost> {
+        match &self.phase {
+            Phase::Up(link) => link.send(message),
+            _ => Ok(()),
+        }
+    }
+
     /// The link is over: nothing comes any more. Returns it.
     fn lose(&mut self) -> Option<Arc<Link<Owner>>> {
         self.cache.lost();
@@ -436,7 +446,8 @@ impl State {
         }
         self.offers.lost();
         self.epoch = self.epoch.wrapping_add(1);
-        if let Some((_, answer @ None)) = &mut self.asked {
+        // Also an answer that nobody has seen yet: what it attached is attached no more.
+        if let Some((_, answer)) = &mut self.asked {
             *answer = Some(Err(Failure::NotConnected.into()));
         }
         for tree in self.trees.iter_mut().flatten() {
