@@ -36,7 +36,15 @@ const SIZE: u64 = 3 * PAGE_SIZE as u64 + 5;
 
 /// Numbers of inodes, and their names.
 const ROOT: u64 = 1;
-const NAMES: [(&[u8], u64); 4] = [(b"bad", 5), (b"data", 2), (b"link", 3), (b"torn", 4)];
+const NAMES: [(&[u8], u64); 5] = [
+    (b"bad", 5),
+    (b"data", 2),
+    (b"held", HELD),
+    (b"link", 3),
+    (b"torn", 4),
+];
+/// While this one is filled its pages are taken away.
+const HELD: u64 = 6;
 
 /// Returns what a file has at a place.
 fn byte(file: u64, at: u64) -> Result<u8> {
@@ -104,6 +112,10 @@ impl FileSystem for Tree {
         let (mode, size) = match number {
             ROOT => (0o040755, 0),
             2 | 4 => (0o100644, SIZE),
+            HELD => {
+                self.mount.unmap(HELD, 0, 1);
+                (0o100644, SIZE)
+            }
             3 => (0o120777, 4),
             5 => return Err(EIO),
             _ => return Ok(None),
@@ -210,6 +222,15 @@ mod tests {
         drop(mount.open(c"./data")?);
         assert!(mount.open(c"none").is_err_and(|error| error == ENOENT));
         assert!(mount.open(c"bad").is_err_and(|error| error == EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_being_filled_is_not_waited_for() -> Result {
+        let registration = registered()?;
+        let mount = Inside::new(&registration, c"here")?;
+        let file = mount.open(c"held")?;
+        assert_eq!(file.read(0, &mut [0; 10])?, 10);
         Ok(())
     }
 

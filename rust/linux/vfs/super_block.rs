@@ -25,7 +25,8 @@ use kernel::{
     },
     ffi::{
         c_int,
-        c_uchar, //
+        c_uchar,
+        c_void, //
     },
     new_mutex,
     page::{
@@ -52,22 +53,45 @@ struct Found(NonNull<bindings::super_block>);
 unsafe impl Send for Found {}
 
 impl Found {
-    /// Takes `count` pages of an inode, or with 0 all from `index` on, out of all mappings.
+    /// Takes `count` pages of an inode, or with 0 all from `index` on, out of all mappings. One that
+    /// is being filled is not waited for: nobody has it mapped yet.
     ///
     /// # Safety
     ///
     /// The super block must be there.
     unsafe fn unmap(self, number: u64, index: usize, count: usize) {
-        // SAFETY: By the requirements.
-        let inode = unsafe { bindings::ilookup(self.0.as_ptr(), number) };
-        if !inode.is_null() {
-            // SAFETY: The inode is referenced until then.
-            unsafe {
+        let mut is_new = false;
+        // SAFETY: By the requirements; `has_number` gets the number, which stays until then.
+        let inode = unsafe {
+            bindings::ilookup5_nowait(
+                self.0.as_ptr(),
+                number,
+                Some(has_number),
+                from_ref(&number).cast_mut().cast(),
+                &mut is_new,
+            )
+        };
+        if inode.is_null() {
+            return;
+        }
+        // SAFETY: The inode is referenced until then.
+        unsafe {
+            if !is_new {
                 bindings::unmap_mapping_pages((*inode).i_mapping, index, count, false);
-                bindings::iput(inode);
             }
+            bindings::iput(inode);
         }
     }
+}
+
+/// Whether it is the inode that is looked for.
+///
+/// # Safety
+///
+/// Only [`Found::unmap`] may have the kernel call this, with the address of a number.
+unsafe extern "C" fn has_number(inode: *mut bindings::inode, number: *mut c_void) -> c_int {
+    // SAFETY: By the requirements.
+    unsafe { c_int::from((*inode).i_ino == *number.cast::<u64>()) }
 }
 
 /// What a [`Mount`] knows.
@@ -104,7 +128,8 @@ impl Mount {
     /// Takes pages of an inode out of all mappings, so that programs fault on them again. What
     /// they have written themselves stays. With a `count` of 0, all from `index` on.
     ///
-    /// Context: process context, sleeps. No lock may be held that a method of [`FileSystem`] takes.
+    /// Context: process context, sleeps. No lock may be held that a method of [`FileSystem`] takes,
+    /// other than [`FileSystem::inode`].
     pub fn unmap(&self, number: u64, index: usize, count: usize) {
         let known = self.known.lock();
         if let Some(sb) = known.sb {
