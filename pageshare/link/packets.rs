@@ -37,7 +37,7 @@ use kernel::{
 const WAITING: usize = 1024;
 
 /// The peer has broken a ring or the protocol, or takes nothing.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Lost;
 
 /// Room for a message that is received.

@@ -63,7 +63,7 @@ pub(super) fn error(reason: Reason) -> Error {
 }
 
 /// What stands for the tree that is kept at a place.
-fn index(at: usize) -> Result<u8> {
+pub(super) fn index(at: usize) -> Result<u8> {
     u8::try_from(at).map_err(|_| Failure::Quota.into())
 }
 
@@ -265,15 +265,11 @@ impl Owner {
             cache.retire(local, |slot| note(&mut closing, slot));
         }
         self.unmap(&closing);
-        let remote = {
-            let mut state = self.state.lock();
-            let place = state.trees.get_mut(usize::from(local));
-            // Somebody may have mounted it again meanwhile.
-            let unused = place.and_then(|place| place.take_if(|tree| tree.users == 0));
-            unused.and_then(|tree| tree.remote)
-        };
-        if let Some(tree) = remote {
-            self.send(&Message::Detach { tree });
+        // If nothing of it was mapped. What others unmap just now they tell of, and the last one of
+        // that it is not mounted any more; perhaps somebody has mounted it again by then.
+        let told = self.state.lock().drop_unused();
+        if let Err(Lost) = told {
+            self.lose();
         }
     }
 }

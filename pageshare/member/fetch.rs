@@ -7,7 +7,6 @@ use super::{
     held::Held,
     Answer,
     Owner,
-    Releases,
     State, //
 };
 use crate::{
@@ -31,6 +30,7 @@ use crate::{
         }, //
     },
     failure::Failure,
+    link::Lost,
     linux::noio::NoIo,
     trace,
     vfs::{
@@ -280,13 +280,6 @@ impl Owner {
         let Some(ticket) = self.request(key, remote, span, &mut batch)? else {
             return Ok(Outcome::NotNow);
         };
-        if let Some(runs) = ticket.blocks.runs() {
-            self.send(&Message::Fetch {
-                tree: remote,
-                request: ticket.number,
-                runs,
-            });
-        }
         let granted = self.granted(key, &ticket, &mut batch);
         let outcome = granted.map(|granted| {
             let count = batch.wanted.len() as u32;
@@ -346,11 +339,22 @@ impl Owner {
                 blocks.push(block);
             }
         }
+        // While the number is that of the tree.
+        let sent = blocks.runs().map_or(Ok(()), |runs| {
+            state.send(&Message::Fetch {
+                tree: remote,
+                request: number,
+                runs,
+            })
+        });
         if blocks.count() == 0 && batch.closing.is_empty() && full {
             // All that is mapped is used: somebody will be done.
             self.wait(&mut state);
         }
         drop(state);
+        if let Err(Lost) = sent {
+            self.lose();
+        }
         self.unmap(&batch.closing);
         batch.closing.clear();
         Ok((blocks.count() > 0).then_some(Ticket {
@@ -406,7 +410,11 @@ impl Owner {
             Some(refs) => state.cache.granted(ticket.number, refs, map, back),
             None => return Err(EIO),
         };
+        let told = state.give_back(needed.tree, back);
         drop(state);
+        if let Err(Lost) = told {
+            self.lose();
+        }
         granted.map_err(|Violation| {
             self.broken();
             EIO
@@ -430,6 +438,7 @@ impl Owner {
             back,
         } = batch;
         let mut has_needed = true;
+        let mut told = Ok(());
         self.window.map(wanted, |slot, result| match result {
             Ok(()) => put(mapped, slot),
             Err(error) => {
@@ -440,6 +449,7 @@ impl Owner {
                 let mut state = self.state.lock();
                 has_needed &= state.cache.key(slot) != Some(needed);
                 state.cache.mapped(ticket.number, slot, false, back);
+                told = told.and(state.give_back(needed.tree, back));
             }
         });
         for &slot in mapped.iter() {
@@ -456,9 +466,12 @@ impl Owner {
             } else if let Some(key) = key.filter(|_| sound) {
                 self.remember(key, slot);
             }
+            told = told.and(state.give_back(needed.tree, back));
+        }
+        if let Err(Lost) = told {
+            self.lose();
         }
         self.changed.notify_all();
-        self.give_back(needed.tree, back);
         self.unmap(closing);
         has_needed
     }
@@ -472,15 +485,6 @@ impl Owner {
         } else {
             Err(Failure::Spoiled.into())
         }
-    }
-
-    /// Tells the owner of blocks that are not wanted after all.
-    fn give_back(&self, tree: u8, back: &RunList) {
-        let mut releases = Releases::new();
-        for block in back.runs().into_iter().flat_map(|runs| runs.blocks()) {
-            releases.add(self, Key { tree, block });
-        }
-        releases.send(self);
     }
 
     /// The owner has broken the protocol.

@@ -25,6 +25,7 @@ mod gate;
 mod held;
 mod hints;
 mod image;
+mod leaving;
 mod loan;
 pub(crate) mod offer;
 mod tree;
@@ -38,7 +39,6 @@ use crate::{
     area::{
         cache::{
             Cache,
-            Key,
             Pressure,
             Request,
             Slot, //
@@ -47,8 +47,7 @@ use crate::{
         wire::{
             Message,
             Reason,
-            RefList,
-            RunList, //
+            RefList, //
         }, //
     },
     failure::Failure,
@@ -344,58 +343,6 @@ impl Owner {
         Ok(found)
     }
 
-    /// Unmaps slots that the cache has closed, and tells the owner.
-    ///
-    /// Context: process context, may sleep; not under the state's lock.
-    fn unmap(&self, slots: &[u32]) {
-        if slots.is_empty() {
-            return;
-        }
-        let _scope = NoIo::begin();
-        let mut back = Releases::new();
-        self.window.unmap(slots, |slot, empty| {
-            // What could not be unmapped stays closed: its slot is not used again.
-            if !empty {
-                return;
-            }
-            let key = self.state.lock().cache.closed(slot);
-            if let Some(key) = key {
-                back.add(self, key);
-            }
-        });
-        back.send(self);
-        self.settle();
-        self.changed.notify_all();
-    }
-
-    /// Unmaps what was to be unmapped while it was used, and is not any more.
-    ///
-    /// Context: as for [`Owner::unmap`].
-    fn unmap_left_over(&self) {
-        let mut closing = KVec::new();
-        self.window.left_over(|slot| note(&mut closing, slot));
-        self.unmap(&closing);
-    }
-
-    /// Answers what the owner wanted back, if nothing is left of it.
-    fn settle(&self) {
-        let (link, requests) = {
-            let mut state = self.state.lock();
-            if state.withdrawals.is_empty() || !state.cache.is_settled() {
-                return;
-            }
-            (state.link(), core::mem::take(&mut state.withdrawals))
-        };
-        for &request in &requests {
-            let sent = link
-                .as_ref()
-                .map(|link| link.send(&Message::Withdrawn { request }));
-            if let Some(Err(Lost)) = sent {
-                self.lose();
-            }
-        }
-    }
-
     /// The link is over.
     ///
     /// Context: process context, may sleep.
@@ -471,42 +418,5 @@ impl State {
 fn note(closing: &mut KVec<u32>, slot: u32) {
     if closing.push(slot, GFP_KERNEL).is_err() {
         pr_warn_once!("no memory to unmap a page\n");
-    }
-}
-
-/// Blocks that the owner is to be told of as released, those of one tree together.
-struct Releases {
-    tree: u8,
-    list: RunList,
-}
-
-impl Releases {
-    fn new() -> Self {
-        Self {
-            tree: 0,
-            list: RunList::new(),
-        }
-    }
-
-    /// Adds a block; sends those before, if there is no room for it with them.
-    fn add(&mut self, owner: &Owner, key: Key) {
-        if self.tree != key.tree {
-            self.send(owner);
-            self.tree = key.tree;
-        }
-        if !self.list.push(key.block) {
-            self.send(owner);
-            self.list.push(key.block);
-        }
-    }
-
-    /// Sends them.
-    fn send(&mut self, owner: &Owner) {
-        let list = core::mem::take(&mut self.list);
-        let remote = owner.state.lock().remote(self.tree);
-        if let (Some(tree), Some(runs)) = (remote, list.runs()) {
-            trace::give_back(owner.domain, tree, runs.count());
-            owner.send(&Message::Release { tree, runs });
-        }
     }
 }

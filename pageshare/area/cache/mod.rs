@@ -160,6 +160,12 @@ where
         Some(self.table.get(index)?.key())
     }
 
+    /// Whether there is a block of a tree, mapped or on its way to or from here.
+    pub fn has(&self, tree: u8) -> bool {
+        let of_tree = |index| Some(self.table.get(index)?.key().tree == tree);
+        (0..self.table.count()).any(|index| of_tree(index) == Some(true))
+    }
+
     /// Looks for a block, and pins it if it is mapped.
     pub fn find(&mut self, key: Key) -> Found {
         let Some(index) = self.table.find(key) else {

@@ -232,6 +232,28 @@ fn what_is_wanted_back_goes_as_soon_as_it_can() {
 }
 
 #[test]
+fn a_tree_is_there_until_its_last_block_is_closed() {
+    let mut cache = cache(8, 2);
+    assert!(!cache.has(TREE));
+    let request = ask(&mut cache, [0, 1]);
+    assert!(cache.has(TREE) && !cache.has(TREE + 1));
+    let (slots, mut back) = grant(&mut cache, request, 2).unwrap();
+    assert!(cache.has(TREE));
+    for &slot in &slots {
+        cache.mapped(request, slot, true, &mut back);
+    }
+    // One goes to have room, the other as the tree is not mounted any more.
+    let evicted = evict(&mut cache, 1, Pressure::Need);
+    let mut retired = Vec::new();
+    cache.retire(TREE, |slot| retired.push(slot));
+    assert_eq!((evicted.len(), retired.len()), (1, 1));
+    cache.closed(retired[0]);
+    assert!(cache.has(TREE));
+    cache.closed(evicted[0]);
+    assert!(!cache.has(TREE));
+}
+
+#[test]
 fn what_cannot_be_had_is_free_again() {
     let mut cache = cache(4, 1);
     let request = ask(&mut cache, 0..3);
