@@ -4,6 +4,7 @@
 
 use super::{
     account::Account,
+    area::Area,
     loaded::{
         Attachment,
         Loaded, //
@@ -345,9 +346,21 @@ impl Guest {
             let place = trees.get_mut(number as usize).ok_or(Lost)?;
             place.take().ok_or(Lost)?
         };
+        let area = attachment.tree().area().clone();
         // Not under the lock: it may be the last that keeps the tree.
         drop(attachment);
+        // Whoever has nothing of an area attached any more has nothing of it mapped, either.
+        if self.account.granted() > 0 && !self.has_trees_of(&area) && !self.has_lent(&area) {
+            area.leave(&self.account);
+        }
         Ok(())
+    }
+
+    /// Whether it has a tree of an area mounted.
+    fn has_trees_of(&self, area: &Arc<Area>) -> bool {
+        let trees = self.trees.lock();
+        let mut attached = trees.iter().flatten();
+        attached.any(|attachment| Arc::ptr_eq(attachment.tree().area(), area))
     }
 }
 
