@@ -22,10 +22,14 @@ use crate::{
             Run,
             Tree, //
         },
-        wire::Label, //
+        wire::{
+            Label,
+            BATCH, //
+        }, //
     },
     failure::Failure,
-    linux::work::Worker, //
+    linux::work::Worker,
+    xen::shared::make_room, //
 };
 use kernel::{
     iov::IovIterDest,
@@ -35,6 +39,9 @@ use kernel::{
         SetOnce, //
     }, //
 };
+
+/// As many bytes of a program's memory are made to be there at once: what is mapped at once.
+const AT_ONCE: usize = BATCH as usize * BLOCK;
 
 /// What is in a hole.
 static ZEROES: [u8; BLOCK] = [0; BLOCK];
@@ -165,19 +172,25 @@ pub(super) fn copy(
     let len = to.len() as u64;
     stretches(tree, file, (at, len), |stretch| {
         let Stretch { block, offset, len } = stretch;
-        Ok(match block {
-            Some((block, left)) => {
-                let wanted = (offset + len).div_ceil(BLOCK);
-                let held = match tree.blocks().glance_run(block, wanted) {
-                    Some(held) => held,
-                    None => {
-                        let with = with(block, left, offset + to.len())?;
-                        tree.blocks().hold(block, with)?
-                    }
-                };
-                held.view()?.copy_out(offset, len, to)
+        let Some((block, left)) = block else {
+            return Ok(to.copy_to_iter(ZEROES.get(..len.min(BLOCK)).unwrap_or_default()));
+        };
+        loop {
+            let wanted = (offset + len).div_ceil(BLOCK);
+            let held = match tree.blocks().glance_run(block, wanted) {
+                Some(held) => held,
+                None => {
+                    let with = with(block, left, offset + to.len())?;
+                    tree.blocks().hold(block, with)?
+                }
+            };
+            let copied = held.view()?.copy_out(offset, len, to);
+            // The program's memory may be of this very block, or come when somebody likes: until then
+            // it must be possible to take the block away.
+            drop(held);
+            if copied > 0 || !make_room(to, len.min(AT_ONCE)) {
+                return Ok(copied);
             }
-            None => to.copy_to_iter(ZEROES.get(..len.min(BLOCK)).unwrap_or_default()),
-        })
+        }
     })
 }

@@ -62,6 +62,8 @@ void xenoxide_set_map_op(struct gnttab_map_grant_ref *op, unsigned long va,
 void xenoxide_set_unmap_op(struct gnttab_unmap_grant_ref *op, unsigned long va,
 			   u32 handle);
 int xenoxide_grant_unmap(struct gnttab_unmap_grant_ref *ops, unsigned int count);
+size_t xenoxide_shared_copy_out(const void *from, size_t len,
+				struct iov_iter *to);
 void xenoxide_shared_copy(void *to, const void *from, size_t len);
 
 /* hotplug.c */

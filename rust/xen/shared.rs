@@ -162,9 +162,10 @@ impl Bytes<'_> {
     }
 
     /// Copies `len` bytes from `offset` to `dest`, and returns how many it were: fewer if `dest`
-    /// has no more room, or cannot be written any further, or there are no more.
+    /// has no more room, or there are no more, or what follows in a program's memory is not there
+    /// just now: see [`make_room`].
     ///
-    /// Context: that of `dest`: process context, may sleep, if it is a program's memory.
+    /// Context: any.
     #[inline]
     pub fn copy_out(&self, offset: usize, len: usize, dest: &mut IovIterDest<'_>) -> usize {
         let len = len.min(self.len.saturating_sub(offset));
@@ -175,9 +176,18 @@ impl Bytes<'_> {
         // that it may be written.
         unsafe {
             let from = self.address.as_ptr().add(offset);
-            bindings::_copy_to_iter(from.cast(), len, dest.as_raw())
+            xen_bindings::xenoxide_shared_copy_out(from.cast(), len, dest.as_raw())
         }
     }
+}
+
+/// Makes what of a program's memory is to be written next be there, up to `len` bytes. Returns
+/// whether something of it is now.
+///
+/// Context: process context, sleeps until whoever has it gives it.
+pub fn make_room(dest: &mut IovIterDest<'_>, len: usize) -> bool {
+    // SAFETY: The type `IovIterDest` says that it may be written.
+    unsafe { bindings::fault_in_iov_iter_writeable(dest.as_raw(), len) < len }
 }
 
 /// A number of pages, one after the other though they lie anywhere, that another domain may read

@@ -102,10 +102,10 @@ impl<'a> View<'a> {
         self.bytes.read(offset, to)
     }
 
-    /// Copies `len` bytes at `offset` in the pages to `to`, fewer if they end before or `to`
-    /// cannot be written any further. Returns how many.
+    /// Copies `len` bytes at `offset` in the pages to `to`, fewer if they end before, or `to` does, or
+    /// is not there just now (see [`make_room`](crate::xen::shared::make_room)). Returns how many.
     ///
-    /// Context: process context, may sleep, if `to` is a program's memory.
+    /// Context: any.
     #[inline]
     pub fn copy_out(&self, offset: usize, len: usize, to: &mut IovIterDest<'_>) -> usize {
         self.bytes.copy_out(offset, len, to)

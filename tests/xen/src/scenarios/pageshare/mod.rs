@@ -44,7 +44,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 20] = [
+pub const SCENARIOS: [Scenario; 21] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -52,6 +52,7 @@ pub const SCENARIOS: [Scenario; 20] = [
     scenario("pageshare_once", ONE, trees::once),
     scenario("pageshare_replaced", ONE, trees::replaced),
     scenario("pageshare_withdrawn", ALL, returns::withdrawn),
+    scenario("pageshare_held", FROM_DOM0, returns::held),
     scenario("pageshare_retired", ONE, returns::retired),
     scenario("pageshare_idle", ONE, returns::idle),
     scenario("pageshare_restored", FROM_DOM0, returns::restored),

@@ -215,6 +215,20 @@ pub fn restored(ends: &Ends<'_>) -> Result<()> {
     ends.umount()
 }
 
+/// What a program reads can be taken back while the memory that it reads to is not there.
+pub fn held(ends: &Ends<'_>) -> Result<()> {
+    let sum = shared_file(ends, "area")?;
+    let watch = Watch::over(&ends.member, |stop| {
+        vec!["/bin/held".into(), format!("{MOUNT}/file"), stop.into()]
+    })?;
+    ends.owner.shell("pageshare withdraw area")?;
+    let granted = ends.area("area", GRANTED)?;
+    ensure!(granted == 0, "{granted} pages stay granted");
+    watch.stop()?;
+    ensure!(sum_of(ends)? == sum, "another file in the end");
+    ends.umount()
+}
+
 /// The owner's module is loaded anew. The member, which has a tree mounted, goes on when there is the same tree
 /// in an area with the same UUID.
 pub fn again(ends: &Ends<'_>) -> Result<()> {
