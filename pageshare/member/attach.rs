@@ -3,7 +3,6 @@
 //! Trees are attached, for the first time or again.
 
 use super::{
-    note,
     Local,
     Owner,
     Phase,
@@ -251,20 +250,17 @@ impl Owner {
     /// Context: process context, sleeps; nobody reads it by this mount.
     pub(super) fn detach(&self, local: u8) {
         let _scope = NoIo::begin();
-        let mut closing = KVec::new();
         {
             let mut state = self.state.lock();
-            let State { cache, trees, .. } = &mut *state;
-            let Some(Some(tree)) = trees.get_mut(usize::from(local)) else {
+            let Ok(tree) = state.tree(local) else {
                 return;
             };
             tree.users -= 1;
             if tree.users > 0 {
                 return;
             }
-            cache.retire(local, |slot| note(&mut closing, slot));
         }
-        self.unmap(&closing);
+        self.retire_all(local);
         // If nothing of it was mapped. What others unmap just now they tell of, and the last one of
         // that it is not mounted any more; perhaps somebody has mounted it again by then.
         let told = self.state.lock().drop_unused();

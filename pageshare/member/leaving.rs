@@ -4,7 +4,6 @@
 
 use super::{
     attach,
-    note,
     Owner,
     State, //
 };
@@ -32,23 +31,15 @@ impl Owner {
             return;
         }
         let _scope = NoIo::begin();
-        let mut empty = [0; BATCH as usize];
-        let mut count = 0;
+        let mut empty = Slots::new();
         self.window.unmap(slots, |slot, is_empty| {
             // What could not be unmapped stays closed: its slot is not used again.
-            if !is_empty {
-                return;
-            }
-            if count == empty.len() {
-                self.closed(&empty);
-                count = 0;
-            }
-            if let Some(place) = empty.get_mut(count) {
-                *place = slot;
-                count += 1;
+            if is_empty && !empty.push(slot) {
+                self.closed(empty.list());
+                empty = Slots::new();
             }
         });
-        self.closed(empty.get(..count).unwrap_or_default());
+        self.closed(empty.list());
         self.settle();
         self.changed.notify_all();
     }
@@ -74,9 +65,28 @@ impl Owner {
     ///
     /// Context: as for [`Owner::unmap`].
     pub(super) fn unmap_left_over(&self) {
-        let mut closing = KVec::new();
-        self.window.left_over(|slot| note(&mut closing, slot));
-        self.unmap(&closing);
+        let mut closing = Slots::new();
+        self.window.left_over(|slot| {
+            if !closing.push(slot) {
+                self.unmap(closing.list());
+                closing = Slots::new();
+            }
+        });
+        self.unmap(closing.list());
+    }
+
+    /// Unmaps all blocks of a tree; those that are used as soon as they are not.
+    ///
+    /// Context: as for [`Owner::unmap`].
+    pub(super) fn retire_all(&self, tree: u8) {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let mut closing = Slots::new();
+            let mut state = self.state.lock();
+            next = state.cache.retire(tree, from, |slot| closing.push(slot));
+            drop(state);
+            self.unmap(closing.list());
+        }
     }
 
     /// Answers what the owner wanted back, if nothing is left of it.
@@ -136,6 +146,36 @@ impl State {
             }
         }
         sent
+    }
+}
+
+/// Slots that are to be unmapped, or were. There must be room without an allocation: what was closed
+/// and is not unmapped is lost.
+pub(super) struct Slots {
+    list: [u32; BATCH as usize],
+    count: usize,
+}
+
+impl Slots {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self {
+            list: [0; BATCH as usize],
+            count: 0,
+        }
+    }
+
+    /// Adds one to less than a batch. Returns whether there is room for another one.
+    pub(super) fn push(&mut self, slot: u32) -> bool {
+        if let Some(place) = self.list.get_mut(self.count) {
+            *place = slot;
+            self.count += 1;
+        }
+        self.count < self.list.len()
+    }
+
+    pub(super) fn list(&self) -> &[u32] {
+        self.list.get(..self.count).unwrap_or_default()
     }
 }
 

@@ -79,7 +79,6 @@ use hints::Hints;
 use kernel::{
     new_condvar,
     new_mutex,
-    pr_warn_once,
     prelude::*,
     sync::{
         Arc,
@@ -290,23 +289,20 @@ impl Owner {
     /// Context: process context, may sleep; no program reads.
     pub(crate) fn close(&self) {
         let _scope = NoIo::begin();
-        let mut closing = KVec::new();
-        let link = {
+        let (link, trees) = {
             let mut state = self.state.lock();
             state.suspended = true;
-            let State { cache, trees, .. } = &mut *state;
-            for tree in (0..=u8::MAX).take(trees.len()) {
-                cache.retire(tree, |slot| note(&mut closing, slot));
-            }
-            state.lose()
+            (state.lose(), state.trees.len())
         };
+        for tree in (0..=u8::MAX).take(trees) {
+            self.retire_all(tree);
+        }
         if let Some(link) = link {
             trace::link_down(self.domain, false);
             // Who does not hear it will notice.
             let _ = link.send(&Message::Goodbye);
             link.set_worker(None);
         }
-        self.unmap(&closing);
         self.changed.notify_all();
     }
 
@@ -410,13 +406,5 @@ impl State {
     /// The number that the owner has for a tree.
     fn remote(&self, tree: u8) -> Option<u32> {
         self.trees.get(usize::from(tree))?.as_ref()?.remote
-    }
-}
-
-/// Takes note of a slot that is to be unmapped. With no memory for that it stays closed, and its
-/// page mapped, until the window goes.
-fn note(closing: &mut KVec<u32>, slot: u32) {
-    if closing.push(slot, GFP_KERNEL).is_err() {
-        pr_warn_once!("no memory to unmap a page\n");
     }
 }

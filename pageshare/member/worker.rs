@@ -8,7 +8,7 @@ use super::{
         self,
         Attached, //
     },
-    note,
+    leaving::Slots,
     Answer,
     Local,
     Owner,
@@ -178,7 +178,7 @@ impl Owner {
 
     /// The owner wants blocks back.
     fn withdraw(&self, remote: u32, request: u32, runs: Runs<'_>) -> Result<(), Lost> {
-        let mut closing = KVec::new();
+        let mut closing = Slots::new();
         {
             let mut state = self.state.lock();
             if state.withdrawals.len() == WITHDRAWALS {
@@ -188,25 +188,24 @@ impl Owner {
             pushed.map_err(|_| Lost)?;
             // One that is just attached, or not any more, has nothing mapped.
             if let Some(tree) = state.local(remote) {
-                let close = |slot| note(&mut closing, slot);
+                // There are no more than a batch.
+                let close = |slot| {
+                    closing.push(slot);
+                };
                 state.cache.withdraw(tree, runs, close);
             }
         }
-        self.unmap(&closing);
+        self.unmap(closing.list());
         self.settle();
         Ok(())
     }
 
     /// The owner wants all of a tree back.
     fn retire(&self, remote: u32) -> Result<(), Lost> {
-        let mut closing = KVec::new();
-        {
-            let mut state = self.state.lock();
-            if let Some(tree) = state.local(remote) {
-                state.cache.retire(tree, |slot| note(&mut closing, slot));
-            }
+        let tree = self.state.lock().local(remote);
+        if let Some(tree) = tree {
+            self.retire_all(tree);
         }
-        self.unmap(&closing);
         Ok(())
     }
 

@@ -96,17 +96,25 @@ where
         }
     }
 
-    /// As [`Cache::withdraw`], for all blocks of a tree.
-    pub fn retire(&mut self, tree: u8, mut close: impl FnMut(u32)) {
-        for index in 0..self.table.count() {
-            if self
-                .table
-                .get(index)
-                .is_some_and(|slot| slot.key().tree == tree)
-            {
-                self.doom(index, &mut close);
+    /// As [`Cache::withdraw`], for all blocks of a tree in slots from `from` on, until `close` returns
+    /// false as it takes no other. Returns the slot to go on from; [`None`] if that was all.
+    pub fn retire(
+        &mut self,
+        tree: u8,
+        from: u32,
+        mut close: impl FnMut(u32) -> bool,
+    ) -> Option<u32> {
+        let mut goes_on = true;
+        for index in from..self.table.count() {
+            if !goes_on {
+                return Some(index);
+            }
+            let slot = self.table.get(index);
+            if slot.is_some_and(|slot| slot.key().tree == tree) {
+                self.doom(index, &mut |slot| goes_on = close(slot));
             }
         }
+        None
     }
 
     /// Learns that the link to the owner is over. What is mapped stays, and can be read; what was

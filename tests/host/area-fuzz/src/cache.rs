@@ -349,7 +349,15 @@ impl World<'_> {
         });
         self.want(keys.collect());
         let mut closing = Vec::new();
-        self.cache.retire(tree, |slot| closing.push(slot));
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let mut room = 1 + self.bytes.byte() % BLOCKS;
+            next = self.cache.retire(tree, from, |slot| {
+                closing.push(slot);
+                room -= 1;
+                room > 0
+            });
+        }
         self.closing(&closing);
     }
 

@@ -226,9 +226,36 @@ fn what_is_wanted_back_goes_as_soon_as_it_can() {
     assert_eq!(cache.closed(pinned), Some(key(1)));
     assert!(cache.is_settled());
     // While it is being mapped: it is unmapped again.
-    cache.retire(TREE, |_| ());
+    assert_eq!(cache.retire(TREE, 0, |_| true), None);
     assert!(cache.mapped(request, mapping[0], true, &mut RunList::new()));
     assert_eq!(cache.closed(mapping[0]), Some(key(6)));
+}
+
+#[test]
+fn a_tree_is_retired_in_parts() {
+    let mut cache = cache(8, 2);
+    let slots = fetch(&mut cache, 0..5);
+    let Found::Ready(_) = cache.find(key(1)) else {
+        panic!();
+    };
+    let (mut found, mut parts, mut next) = (Vec::new(), 0, Some(0));
+    while let Some(from) = next {
+        let mut room = 2;
+        next = cache.retire(TREE, from, |slot| {
+            found.push(slot);
+            room -= 1;
+            room > 0
+        });
+        parts += 1;
+    }
+    // One is pinned: it goes later.
+    assert_eq!(found, [slots[0], slots[2], slots[3], slots[4]]);
+    assert_eq!(parts, 3);
+    assert!(cache.unpin(slots[1]));
+    for slot in slots {
+        assert!(cache.closed(slot).is_some());
+    }
+    assert!(!cache.has(TREE) && cache.is_settled());
 }
 
 #[test]
@@ -245,7 +272,11 @@ fn a_tree_is_there_until_its_last_block_is_closed() {
     // One goes to have room, the other as the tree is not mounted any more.
     let evicted = evict(&mut cache, 1, Pressure::Need);
     let mut retired = Vec::new();
-    cache.retire(TREE, |slot| retired.push(slot));
+    let take = |slot| {
+        retired.push(slot);
+        true
+    };
+    assert_eq!(cache.retire(TREE, 0, take), None);
     assert_eq!((evicted.len(), retired.len()), (1, 1));
     cache.closed(retired[0]);
     assert!(cache.has(TREE));
