@@ -63,7 +63,7 @@ use kernel::{
 /// How long calls wait for others, so that nobody can keep the worker busy with calls alone.
 const CALLS_MS: Msecs = 20;
 
-/// How often members that are gone are dropped.
+/// How often members that are gone are dropped, and it is looked for what they have unmapped since.
 const REAP_MS: Msecs = 500;
 
 /// More domains than a host has.
@@ -281,7 +281,7 @@ impl Task for Driver {
                 pr_debug!("domain {caller} has called in vain: {error:?}\n");
             }
         }
-        let left = self.reap();
+        let left = self.reap() | self.areas.look_at_overdue();
         if !callers.is_empty() {
             return Some(CALLS_MS);
         }
@@ -337,6 +337,7 @@ impl Pausing for Worker<Driver> {
             owner.reopen();
         }
         self.disks.open();
+        self.kick();
     }
 }
 

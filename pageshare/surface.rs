@@ -32,6 +32,8 @@ attributes! { State, OWNER:
     Members c"members" = |s| s.members();
     /// Pages that they have mapped, one counted for each of them.
     Granted c"granted" = |s| s.areas().granted();
+    /// Pages that members still have mapped of what is over.
+    Overdue c"overdue" = |s| s.areas().overdue();
     /// Pages that have memory.
     InMemory c"in_memory" = |s| s.areas().in_memory();
     /// Of those, the ones that nobody has mapped.

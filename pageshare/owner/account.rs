@@ -57,9 +57,9 @@ impl Account {
         self.granted.load(Relaxed)
     }
 
-    /// Whether it may have another page.
-    pub(super) fn has_room(&self) -> bool {
-        self.granted() < self.most().saturating_add(UNTOLD)
+    /// Whether it may have another page, with so many `others` that its domain has.
+    pub(super) fn has_room(&self, others: u32) -> bool {
+        self.granted().saturating_add(others) < self.most().saturating_add(UNTOLD)
     }
 
     /// It has a page more.

@@ -10,6 +10,7 @@ use super::{
         Loaded,
         Source, //
     },
+    overdue::OverdueGrants,
     trust::Rules, //
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
             Uuid, //
         }, //
     },
+    frame::Overdue,
     linux::random,
     settings::Settings,
     xen::domain::DomId,
@@ -68,6 +70,7 @@ pub(super) struct Area {
     uuid: Uuid,
     /// How many pages and grants it may have.
     limits: [u32; 2],
+    overdue: Arc<OverdueGrants>,
     #[pin]
     inner: Mutex<Inner>,
     /// A page has got its content, or not.
@@ -90,7 +93,7 @@ impl Area {
     ///
     /// `ERANGE` if that is none or too many, `ENOMEM`.
     pub(super) fn new(
-        settings: Arc<Settings>,
+        (settings, overdue): (Arc<Settings>, Arc<OverdueGrants>),
         (name, uuid): (Label, Uuid),
         [pages, grants]: [u32; 2],
     ) -> Result<Arc<Self>> {
@@ -114,6 +117,7 @@ impl Area {
                 name,
                 uuid,
                 limits: [pages, grants],
+                overdue,
                 inner <- new_mutex!(inner),
                 filled <- new_condvar!(),
                 rules <- Rules::new(),
@@ -303,7 +307,8 @@ impl Area {
                 Want::Has(reference) => return Some(reference),
                 Want::Never => return None,
                 Want::Wait => self.filled.wait(&mut inner),
-                Want::Grant => return inner.grant(member, page),
+                Want::Grant if self.has_room(member) => return inner.grant(member, page),
+                Want::Grant => return None,
                 Want::Fill => {
                     let digest = *inner.store.digest(page)?;
                     drop(inner);
@@ -319,26 +324,46 @@ impl Area {
         }
     }
 
+    /// Whether a member may have another page. What its domain still has mapped of what is over counts:
+    /// it may have begun anew.
+    fn has_room(&self, member: &Account) -> bool {
+        let domain = member.domain();
+        member.has_room(self.overdue.count(domain))
+            || member.has_room(self.overdue.count_again(domain))
+    }
+
     /// A member does not read a page any more, for one block.
+    ///
+    /// # Errors
+    ///
+    /// If the member does not have it, or still has it mapped.
     pub(super) fn release(&self, member: &Account, page: u32) -> Result<(), Violation> {
         let mut inner = self.inner.lock();
         let gone = inner.store.release(member.number(), page)?;
         if gone.reference.is_some() {
             member.give();
         }
-        let over = inner.end(page, gone);
+        let (over, overdue) = end(&mut inner.frames, page, gone);
         drop(inner);
         drop(over);
-        Ok(())
+        match overdue {
+            Some(grant) => {
+                self.overdue.keep(member.domain(), grant);
+                Err(Violation)
+            }
+            None => Ok(()),
+        }
     }
 
-    /// A member is gone.
+    /// A member is gone, or has nothing mapped any more.
     pub(super) fn leave(&self, member: &Account) {
         let mut inner = self.inner.lock();
         let Inner { store, frames, .. } = &mut *inner;
         store.leave(member.number(), |page, gone| {
             member.give();
-            end(frames, page, gone, &mut None);
+            if let (_, Some(grant)) = end(frames, page, gone) {
+                self.overdue.keep(member.domain(), grant);
+            }
         });
     }
 
@@ -414,9 +439,6 @@ impl Inner {
 
     /// Grants a page that is there.
     fn grant(&mut self, member: &Account, page: u32) -> Option<u32> {
-        if !member.has_room() {
-            return None;
-        }
         let frame = self.frames.get_mut(page as usize)?.as_mut()?;
         let reference = frame.grant(member.domain()).ok()?;
         if self.store.granted(member.number(), page, reference) {
@@ -426,24 +448,18 @@ impl Inner {
         frame.end(reference);
         None
     }
-
-    /// Ends what is over. Returns the page's memory if that is.
-    fn end(&mut self, page: u32, gone: Gone) -> Option<Frame> {
-        let mut over = None;
-        end(&mut self.frames, page, gone, &mut over);
-        over
-    }
 }
 
-/// Ends what is over of a page.
-fn end(frames: &mut [Option<Frame>], page: u32, gone: Gone, over: &mut Option<Frame>) {
+/// Ends what is over of a page. Returns its memory if that is, and the grant if the member still has it
+/// mapped.
+fn end(frames: &mut [Option<Frame>], page: u32, gone: Gone) -> (Option<Frame>, Option<Overdue>) {
     let Some(place) = frames.get_mut(page as usize) else {
-        return;
+        return (None, None);
     };
-    if let (Some(frame), Some(reference)) = (place.as_mut(), gone.reference) {
-        frame.end(reference);
-    }
-    if gone.page {
-        *over = place.take();
-    }
+    let overdue = match (place.as_mut(), gone.reference) {
+        (Some(frame), Some(reference)) => frame.end(reference),
+        _ => None,
+    };
+    let over = if gone.page { place.take() } else { None };
+    (over, overdue)
 }

@@ -7,6 +7,7 @@ mod area;
 mod guest;
 mod loaded;
 mod offers;
+mod overdue;
 mod requests;
 mod trust;
 mod withdrawal;
@@ -32,20 +33,23 @@ use kernel::{
     }, //
 };
 use loaded::Loaded;
+use overdue::OverdueGrants;
 
 /// All areas.
 #[pin_data]
 pub(crate) struct Areas {
     settings: Arc<Settings>,
+    overdue: Arc<OverdueGrants>,
     #[pin]
     list: Mutex<KVec<Arc<Area>>>,
 }
 
 impl Areas {
     /// None yet.
-    pub(crate) fn new(settings: Arc<Settings>) -> impl PinInit<Self> {
-        pin_init!(Self {
+    pub(crate) fn new(settings: Arc<Settings>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             settings,
+            overdue: Arc::pin_init(OverdueGrants::new(), GFP_KERNEL)?,
             list <- new_mutex!(KVec::new()),
         })
     }
@@ -140,6 +144,18 @@ impl Areas {
     /// How many pages members have, one counted for each of them.
     pub(crate) fn granted(&self) -> u64 {
         self.sum(|area| area.totals().grants.into())
+    }
+
+    /// How many pages members still have mapped of what is over.
+    pub(crate) fn overdue(&self) -> u64 {
+        self.overdue.total()
+    }
+
+    /// Looks whether they have unmapped some of it. Returns whether something is left.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn look_at_overdue(&self) -> bool {
+        self.overdue.look() > 0
     }
 
     /// How many pages have memory.

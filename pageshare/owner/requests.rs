@@ -93,7 +93,8 @@ impl Areas {
         check(asked.version, &asked.reserved)?;
         let (name, uuid) = (name(&asked.name)?, Uuid(asked.uuid));
         let limits = [asked.pages, asked.grants];
-        self.add(Area::new(self.settings.clone(), (name, uuid), limits)?)
+        let shared = (self.settings.clone(), self.overdue.clone());
+        self.add(Area::new(shared, (name, uuid), limits)?)
     }
 
     /// `PAGESHARE_NEXT_AREA`.

@@ -8,7 +8,9 @@ use crate::{
     bindings as xen_bindings,
     xen::domain::DomId, //
 };
+use core::ptr::NonNull;
 use kernel::{
+    bindings,
     page::{
         Page,
         PAGE_SIZE, //
@@ -91,30 +93,72 @@ impl Frame {
         Ok(reference)
     }
 
-    /// Ends a grant. Returns false if there is none of that number.
-    ///
-    /// If the domain still has it mapped, the kernel keeps the page and the reference, and looks
-    /// again each second (`gnttab_end_foreign_access()`).
+    /// Ends a grant, if there is one of that number. Returns it if the domain still has it mapped.
     ///
     /// Context: process context.
-    pub fn end(&mut self, reference: u32) -> bool {
-        let Some(at) = self.grants.iter().position(|&grant| grant == reference) else {
-            return false;
+    pub fn end(&mut self, reference: u32) -> Option<Overdue> {
+        let at = self.grants.iter().position(|&grant| grant == reference)?;
+        self.grants.remove(at).ok()?;
+        // INVARIANT: By the type invariants it was ours, and with it a reference of the page.
+        let mut grant = Overdue {
+            reference,
+            page: NonNull::new(self.page.as_ptr()),
         };
-        if self.grants.remove(at).is_err() {
-            return false;
-        }
-        // SAFETY: By the type invariants the grant is ours. This takes its reference of the page.
-        unsafe { xen_bindings::gnttab_end_foreign_access(reference, self.page.as_ptr()) };
-        true
+        (!grant.try_end()).then_some(grant)
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
         while let Some(reference) = self.grants.pop() {
-            // SAFETY: As in `end`.
+            // SAFETY: By the type invariants the grant is ours. This takes its reference of the page.
             unsafe { xen_bindings::gnttab_end_foreign_access(reference, self.page.as_ptr()) };
+        }
+    }
+}
+
+/// A grant that is over, but that its domain still has mapped. It takes an entry of the grant table, and
+/// keeps the page. When it is dropped the kernel keeps both, and looks again each second
+/// (`gnttab_end_foreign_access()`).
+///
+/// # Invariants
+///
+/// If there is a page, then the reference is a grant of it that belongs to us, and so does a reference
+/// of the page.
+pub struct Overdue {
+    reference: u32,
+    /// [`None`] when it has ended.
+    page: Option<NonNull<bindings::page>>,
+}
+
+// SAFETY: Nothing of it is bound to a thread.
+unsafe impl Send for Overdue {}
+
+impl Overdue {
+    /// Ends it, unless the domain still has it mapped. Returns whether it has ended.
+    ///
+    /// Context: any but hard interrupts.
+    pub fn try_end(&mut self) -> bool {
+        let Some(page) = self.page else {
+            return true;
+        };
+        // SAFETY: By the type invariants the grant is ours. On success it is not used again.
+        if unsafe { xen_bindings::gnttab_try_end_foreign_access(self.reference) } == 0 {
+            return false;
+        }
+        // INVARIANT: It is ours no more.
+        self.page = None;
+        // SAFETY: By the type invariants the reference of the page, a single one, was ours.
+        unsafe { bindings::__free_pages(page.as_ptr(), 0) };
+        true
+    }
+}
+
+impl Drop for Overdue {
+    fn drop(&mut self) {
+        if let Some(page) = self.page {
+            // SAFETY: By the type invariants both are ours.
+            unsafe { xen_bindings::gnttab_end_foreign_access(self.reference, page.as_ptr()) };
         }
     }
 }

@@ -28,6 +28,8 @@ pub mod disk;
 #[path = "../../rust/linux/failure.rs"]
 pub mod failure;
 mod faults;
+#[path = "../../rust/xen/frame.rs"]
+pub mod frame;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
 mod memory_disk;
@@ -35,6 +37,7 @@ mod memory_tree;
 mod offered_pages;
 #[path = "../../rust/linux/once.rs"]
 pub mod once;
+mod own_frames;
 #[path = "../../rust/linux/space.rs"]
 pub mod space;
 #[path = "../../rust/linux/stand_in/mod.rs"]
