@@ -18,7 +18,13 @@ use crate::{
     failure::Failure,
     trace, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 /// As many messages are under way at once.
 pub(super) const AT_ONCE: usize = 8;
@@ -33,6 +39,8 @@ pub(super) struct Offers {
     answers: KVec<(Answer, RefList)>,
     /// How many there are.
     count: usize,
+    /// When they were made.
+    since: Instant<Monotonic>,
 }
 
 impl Offers {
@@ -50,6 +58,7 @@ impl Offers {
             first: FIRST,
             answers,
             count: 0,
+            since: Instant::now(),
         })
     }
 
@@ -58,6 +67,7 @@ impl Offers {
         let last = self.first.wrapping_add(AT_ONCE as u32);
         self.first = last | FIRST;
         self.count = count;
+        self.since = Instant::now();
         for (answer, _) in self.answers.iter_mut() {
             *answer = Answer::None;
         }
@@ -74,6 +84,13 @@ impl Offers {
             }
             _ => false,
         }
+    }
+
+    /// Returns when those were made that the owner has not answered, if there are any.
+    pub(super) fn unanswered(&self) -> Option<Instant<Monotonic>> {
+        let mut made = self.answers.iter().take(self.count);
+        let is_open = |(answer, _): &(Answer, RefList)| matches!(answer, Answer::None);
+        made.any(is_open).then_some(self.since)
     }
 
     /// The owner will not answer any more.

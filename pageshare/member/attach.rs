@@ -3,6 +3,7 @@
 //! Trees are attached, for the first time or again.
 
 use super::{
+    Attaching,
     Local,
     Owner,
     Phase,
@@ -93,7 +94,7 @@ impl Owner {
         loop {
             match &state.phase {
                 Phase::Up(link) => return Ok(link.clone()),
-                Phase::Calling(_) => self.wait(&mut state),
+                Phase::Calling(..) => self.wait(&mut state),
                 Phase::Down if called || state.suspended => {
                     return Err(Failure::NotConnected.into())
                 }
@@ -116,8 +117,7 @@ impl Owner {
             if !matches!(state.phase, Phase::Down) || state.suspended {
                 return Ok(());
             }
-            state.heard = Instant::now();
-            state.phase = Phase::Calling(link.clone());
+            state.phase = Phase::Calling(link.clone(), Instant::now());
         }
         link.set_worker(Some(worker));
         let hello = Message::Hello {
@@ -154,7 +154,11 @@ impl Owner {
         }
         let request = state.last.wrapping_add(1);
         state.last = request;
-        state.asked = Some((request, None));
+        state.asked = Some(Attaching {
+            request,
+            since: Instant::now(),
+            answer: None,
+        });
         drop(state);
 
         if link.send(&ask(request)).is_err() {
@@ -162,9 +166,11 @@ impl Owner {
         }
         let mut state = self.state.lock();
         let answer = loop {
-            match state.asked {
-                Some((_, Some(answer))) => break answer,
-                Some((_, None)) => self.wait(&mut state),
+            match &state.asked {
+                Some(asked) => match asked.answer {
+                    Some(answer) => break answer,
+                    None => self.wait(&mut state),
+                },
                 None => break Err(Failure::NotConnected.into()),
             }
         };
@@ -316,8 +322,8 @@ impl State {
     /// The owner has answered an attachment.
     pub(super) fn answer(&mut self, request: u32, answered: Answered) -> bool {
         match &mut self.asked {
-            Some((asked, answer @ None)) if *asked == request => {
-                *answer = Some(answered);
+            Some(asked) if asked.request == request && asked.answer.is_none() => {
+                asked.answer = Some(answered);
                 true
             }
             _ => false,

@@ -49,7 +49,8 @@ use core::{
 };
 use kernel::{
     pr_warn_once,
-    prelude::*, //
+    prelude::*,
+    time::Instant, //
 };
 
 /// What the digests of blocks are to be.
@@ -318,7 +319,6 @@ impl Owner {
             self.changed.notify_all();
             return Ok(None);
         }
-        let serial = state.begin(number)?;
         // With little room the block itself comes first.
         let first = match state.cache.room() < count {
             true => key.block,
@@ -339,14 +339,16 @@ impl Owner {
                 blocks.push(block);
             }
         }
-        // While the number is that of the tree.
-        let sent = blocks.runs().map_or(Ok(()), |runs| {
-            state.send(&Message::Fetch {
+        let (mut serial, mut sent) = (0, Ok(()));
+        if let Some(runs) = blocks.runs() {
+            serial = state.begin(number)?;
+            // While the number is that of the tree.
+            sent = state.send(&Message::Fetch {
                 tree: remote,
                 request: number,
                 runs,
-            })
-        });
+            });
+        }
         if blocks.count() == 0 && batch.closing.is_empty() && full {
             // All that is mapped is used: somebody will be done.
             self.wait(&mut state);
@@ -499,6 +501,7 @@ impl State {
     fn begin(&mut self, number: u32) -> Result<u32> {
         let asked = self.answers.get_mut(number as usize).ok_or(EINVAL)?;
         asked.serial = asked.serial.wrapping_add(1);
+        asked.since = Instant::now();
         asked.answer = Answer::None;
         Ok(asked.serial)
     }

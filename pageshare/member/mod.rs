@@ -112,9 +112,21 @@ enum Answer {
 struct Asked {
     /// Which one of that number it is.
     serial: u32,
+    /// When it was asked.
+    since: Instant<Monotonic>,
     answer: Answer,
     /// The grants, if the answer is that.
     refs: RefList,
+}
+
+/// An attachment that was asked for.
+struct Attaching {
+    /// The number of the request.
+    request: u32,
+    /// When it was asked for.
+    since: Instant<Monotonic>,
+    /// What the owner has answered.
+    answer: Option<Answered>,
 }
 
 /// A tree of the owner that is mounted here. Its index stands for it in the cache.
@@ -133,8 +145,8 @@ struct Local {
 enum Phase {
     /// There is none.
     Down,
-    /// The owner has not answered.
-    Calling(Arc<Link<Owner>>),
+    /// The owner was called then, and has not answered.
+    Calling(Arc<Link<Owner>>, Instant<Monotonic>),
     Up(Arc<Link<Owner>>),
 }
 
@@ -151,8 +163,8 @@ struct State {
     most: u32,
     /// How many programs have borrowed.
     borrowed: u32,
-    /// The attachment that is asked for, and what the owner has answered.
-    asked: Option<(u32, Option<Answered>)>,
+    /// The attachment that is asked for.
+    asked: Option<Attaching>,
     /// The number of the last one.
     last: u32,
     trees: KVec<Option<Local>>,
@@ -215,7 +227,8 @@ impl Owner {
         for _ in 0..REQUESTS {
             let asked = Asked {
                 serial: 0,
-                answer: Answer::None,
+                since: Instant::now(),
+                answer: Answer::Lost,
                 refs: RefList::new(),
             };
             answers.push(asked, GFP_KERNEL)?;
@@ -390,8 +403,8 @@ impl State {
         self.offers.lost();
         self.epoch = self.epoch.wrapping_add(1);
         // Also an answer that nobody has seen yet: what it attached is attached no more.
-        if let Some((_, answer)) = &mut self.asked {
-            *answer = Some(Err(Failure::NotConnected.into()));
+        if let Some(asked) = &mut self.asked {
+            asked.answer = Some(Err(Failure::NotConnected.into()));
         }
         for tree in self.trees.iter_mut().flatten() {
             tree.remote = None;
@@ -399,8 +412,22 @@ impl State {
         self.withdrawals.clear();
         match core::mem::replace(&mut self.phase, Phase::Down) {
             Phase::Down => None,
-            Phase::Calling(link) | Phase::Up(link) => Some(link),
+            Phase::Calling(link, _) | Phase::Up(link) => Some(link),
         }
+    }
+
+    /// For how long the owner has not answered what it was asked, in milliseconds; 0 if it has.
+    fn unanswered(&self) -> i64 {
+        let waits = |since: Instant<Monotonic>| since.elapsed().as_millis();
+        let attaching = self.asked.as_ref().filter(|asked| asked.answer.is_none());
+        let is_open = |asked: &&Asked| matches!(asked.answer, Answer::None);
+        let blocks = self.answers.iter().filter(is_open);
+        let longest = [
+            attaching.map(|asked| waits(asked.since)),
+            blocks.map(|asked| waits(asked.since)).max(),
+            self.offers.unanswered().map(waits),
+        ];
+        longest.into_iter().flatten().max().unwrap_or(0)
     }
 
     /// The number that the owner has for a tree.

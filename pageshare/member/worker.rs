@@ -55,6 +55,9 @@ const CALL_MS: i64 = 5_000;
 /// How long an owner may say nothing that somebody waits for, in milliseconds.
 const PATIENCE_MS: i64 = 15_000;
 
+/// How long an owner may take to answer what it was asked, whatever else it says, in milliseconds.
+const ANSWER_MS: i64 = 60_000;
+
 /// As many messages are taken at once; then others have their turn.
 const BUDGET: usize = 64;
 
@@ -66,7 +69,7 @@ impl Owner {
     fn any_link(&self) -> Option<Arc<Link<Owner>>> {
         match &self.state.lock().phase {
             Phase::Down => None,
-            Phase::Calling(link) | Phase::Up(link) => Some(link.clone()),
+            Phase::Calling(link, _) | Phase::Up(link) => Some(link.clone()),
         }
     }
 
@@ -135,7 +138,7 @@ impl Owner {
             return Err(Lost);
         }
         let mut state = self.state.lock();
-        let Phase::Calling(link) = &state.phase else {
+        let Phase::Calling(link, _) = &state.phase else {
             return Ok(());
         };
         state.phase = Phase::Up(link.clone());
@@ -234,14 +237,14 @@ impl Owner {
     /// Looks whether the owner is still there. Returns when to look again.
     fn look(&self, link: &Link<Owner>) -> Option<Msecs> {
         let state = self.state.lock();
-        let silent = state.heard.elapsed().as_millis();
-        let (calling, waited) = (matches!(state.phase, Phase::Calling(_)), state.waiting > 0);
-        drop(state);
-        let gone = match calling {
-            true => silent > CALL_MS,
-            false => !link.is_up() || (waited && silent > PATIENCE_MS),
+        let waited = state.waiting > 0;
+        let silent = waited && state.heard.elapsed().as_millis() > PATIENCE_MS;
+        let (calling, gone) = match &state.phase {
+            Phase::Calling(_, since) => (true, since.elapsed().as_millis() > CALL_MS),
+            _ => (false, silent || state.unanswered() > ANSWER_MS),
         };
-        if gone {
+        drop(state);
+        if gone || !(calling || link.is_up()) {
             if calling {
                 self.meeting.withdraw(self.domain);
             }
