@@ -2,6 +2,7 @@
 
 //! What the administrator can set, and what is counted for the whole module.
 
+use crate::area::wire::BATCH;
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -80,10 +81,10 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// `ERANGE` if it is none, or more than anybody can have.
+    /// `ERANGE` if it is less than one batch, or more than anybody can have.
     pub(crate) fn set_member_pages(&self, pages: u64) -> Result {
         match u32::try_from(pages) {
-            Ok(pages @ 1..=MOST_PAGES) => self.member_pages.store(pages, Relaxed),
+            Ok(pages @ BATCH..=MOST_PAGES) => self.member_pages.store(pages, Relaxed),
             _ => return Err(ERANGE),
         }
         Ok(())

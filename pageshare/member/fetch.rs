@@ -350,8 +350,12 @@ impl Owner {
             });
         }
         if blocks.count() == 0 && batch.closing.is_empty() && full {
-            // All that is mapped is used: somebody will be done.
+            // All that is mapped is used: somebody will be done, unless all wait here. Then nobody hears
+            // of the owner, and the link is lost.
             self.wait(&mut state);
+            if state.remote(key.tree) != Some(remote) {
+                return Err(ENOMEM);
+            }
         }
         drop(state);
         if let Err(Lost) = sent {

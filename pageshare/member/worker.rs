@@ -22,6 +22,7 @@ use crate::{
             Message,
             RefList,
             Runs,
+            BATCH,
             MESSAGE_MAX,
             VERSION, //
         }, //
@@ -132,9 +133,10 @@ impl Owner {
         }
     }
 
-    /// The owner is there, and grants up to `pages` pages at once.
+    /// The owner is there, and grants up to `pages` pages at once. With less than a batch readers would
+    /// wait for each other's blocks.
     fn greeted(&self, version: u32, pages: u32) -> Result<(), Lost> {
-        if version != VERSION || pages == 0 {
+        if version != VERSION || pages < BATCH {
             return Err(Lost);
         }
         let mut state = self.state.lock();

@@ -4,6 +4,8 @@
 use super::{Ends, MADE, MOUNT, STATE};
 use anyhow::{Result, ensure};
 
+const MEMBER_PAGES: &str = "/sys/class/misc/pageshare/owner/member_pages";
+
 /// Each with a clear error, and nothing changes.
 pub fn refused(ends: &Ends<'_>) -> Result<()> {
     ends.owner.shell(&format!("echo one > {MADE}/file"))?;
@@ -63,6 +65,10 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
         let why = ends.owner.refusal(line)?;
         ensure!(why.contains(says), "{line}: {why}");
     }
+    for pages in ["127", "1048577"] {
+        ends.owner.refusal(&format!("echo {pages} > {MEMBER_PAGES}"))?;
+    }
+    ends.owner.shell(&format!("echo 128 > {MEMBER_PAGES}"))?;
     ends.umount()?;
     spoiled(ends)
 }
