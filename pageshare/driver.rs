@@ -57,10 +57,15 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::Msecs, //
+    time::{
+        Instant,
+        Monotonic,
+        Msecs, //
+    }, //
 };
 
-/// How long calls wait for others, so that nobody can keep the worker busy with calls alone.
+/// At least so long calls wait after others, so that nobody can keep the worker busy with calls alone: a
+/// domain may call all the time.
 const CALLS_MS: Msecs = 20;
 
 /// How often members that are gone are dropped, and it is looked for what they have unmapped since.
@@ -68,6 +73,37 @@ const REAP_MS: Msecs = 500;
 
 /// More domains than a host has.
 const CALLERS: usize = 4096;
+
+/// Domains that have called, and have no answer yet.
+struct Callers {
+    list: KVec<DomId>,
+    /// When they were taken last.
+    taken: Option<Instant<Monotonic>>,
+}
+
+impl Callers {
+    /// Adds one. Returns whether it was not there.
+    fn add(&mut self, caller: DomId) -> Result<bool> {
+        if self.list.contains(&caller) || self.list.len() == CALLERS {
+            return Ok(false);
+        }
+        self.list.push(caller, GFP_KERNEL)?;
+        Ok(true)
+    }
+
+    /// Takes them; none if others were taken just now. [`None`] if there are none.
+    fn take(&mut self) -> Option<KVec<DomId>> {
+        if self.list.is_empty() {
+            return None;
+        }
+        let waits = self.taken.map(|taken| taken.elapsed().as_millis());
+        if waits.is_some_and(|waits| waits < i64::from(CALLS_MS)) {
+            return Some(KVec::new());
+        }
+        self.taken = Some(Instant::now());
+        Some(core::mem::take(&mut self.list))
+    }
+}
 
 /// The state behind the module.
 #[pin_data]
@@ -84,9 +120,8 @@ pub(crate) struct Driver {
     guests: Mutex<KVec<Arc<Worker<Guest>>>>,
     #[pin]
     owners: Mutex<KVec<Arc<Worker<Owner>>>>,
-    /// Domains that have called since the worker last looked.
     #[pin]
-    callers: Mutex<KVec<DomId>>,
+    callers: Mutex<Callers>,
 }
 
 impl Driver {
@@ -104,7 +139,10 @@ impl Driver {
             last: Atomic::new(0),
             guests <- new_mutex!(KVec::new()),
             owners <- new_mutex!(KVec::new()),
-            callers <- new_mutex!(KVec::new()),
+            callers <- new_mutex!(Callers {
+                list: KVec::new(),
+                taken: None,
+            }),
         })
     }
 
@@ -177,26 +215,46 @@ impl Driver {
         Ok(new)
     }
 
-    /// Answers the call of `caller`, unless it has been answered.
-    fn answer(&self, caller: DomId) -> Result {
+    /// Answers the call of `caller`, unless it has been answered. Returns whether that is done: not while
+    /// a link of the domain ends, so that it has one only, however often it calls.
+    fn answer(&self, caller: DomId) -> Result<bool> {
         let text = self.meeting.read(caller, self.own())?;
         let Some(call) = Rendezvous::parse(&text) else {
             pr_warn_once!("domain {caller} calls in a way that makes no sense\n");
-            return Ok(());
+            return Ok(true);
         };
         let mut guests = self.guests.lock();
-        for guest in guests.iter().filter(|guest| guest.domain() == caller) {
-            if guest.is_call(&call) && !guest.is_over() {
-                return Ok(());
+        let mut of_caller = guests.iter().filter(|guest| guest.domain() == caller);
+        if let Some(guest) = of_caller.find(|guest| !guest.is_over()) {
+            if guest.is_call(&call) {
+                return Ok(true);
             }
             // It has begun anew.
             guest.dismiss();
             guest.kick();
+            return Ok(false);
         }
         guests.reserve(1, GFP_KERNEL)?;
         let number = self.last.fetch_add(1, Relaxed).wrapping_add(1);
         let guest = Guest::answer(self.areas.clone(), number, caller, call)?;
-        Ok(guests.push(guest, GFP_KERNEL)?)
+        guests.push(guest, GFP_KERNEL)?;
+        Ok(true)
+    }
+
+    /// Answers those that have called. Returns when to look again, if there may be others.
+    fn answer_all(&self) -> Option<Msecs> {
+        let callers = self.callers.lock().take()?;
+        for &caller in &callers {
+            match self.answer(caller) {
+                Ok(true) => {}
+                // With no memory to note it, it will call again.
+                Ok(false) => {
+                    let _ = self.callers.lock().add(caller);
+                }
+                Err(error) => pr_debug!("domain {caller} has called in vain: {error:?}\n"),
+            }
+        }
+        Some(CALLS_MS)
     }
 
     /// Returns all members.
@@ -234,17 +292,20 @@ impl Driver {
         })
     }
 
-    /// Drops a member that is gone. Returns whether there are others.
+    /// Returns a member that is gone, which is not in the list any more.
+    fn take_over(&self) -> Option<Arc<Worker<Guest>>> {
+        let mut guests = self.guests.lock();
+        let at = guests.iter().position(|guest| guest.is_over())?;
+        guests.remove(at).ok()
+    }
+
+    /// Drops members that are gone. Returns whether there are others.
     fn reap(&self) -> bool {
-        let (over, left) = {
-            let mut guests = self.guests.lock();
-            let at = guests.iter().position(|guest| guest.is_over());
-            let over = at.and_then(|at| guests.remove(at).ok());
-            (over, !guests.is_empty())
-        };
-        // Not under the lock: it waits for the member's worker.
-        drop(over);
-        left
+        while let Some(over) = self.take_over() {
+            // Not under the lock: it waits for the member's worker.
+            drop(over);
+        }
+        !self.guests.lock().is_empty()
     }
 
     /// Ends all links.
@@ -275,17 +336,9 @@ impl Driver {
 
 impl Task for Driver {
     fn step(&self) -> Option<Msecs> {
-        let callers = core::mem::take(&mut *self.callers.lock());
-        for caller in &callers {
-            if let Err(error) = self.answer(*caller) {
-                pr_debug!("domain {caller} has called in vain: {error:?}\n");
-            }
-        }
+        let next = self.answer_all();
         let left = self.reap() | self.areas.look_at_overdue();
-        if !callers.is_empty() {
-            return Some(CALLS_MS);
-        }
-        left.then_some(REAP_MS)
+        next.or(left.then_some(REAP_MS))
     }
 }
 
@@ -301,12 +354,9 @@ impl Watcher for Worker<Driver> {
         if owner != own.number() || caller == own {
             return;
         }
-        let mut callers = self.callers.lock();
-        if callers.contains(&caller) || callers.len() == CALLERS {
-            return;
-        }
         // With no memory to note it the caller will call again.
-        if callers.push(caller, GFP_KERNEL).is_ok() {
+        let noted = self.callers.lock().add(caller);
+        if noted.is_ok_and(|is_new| is_new) {
             self.kick();
         }
     }
