@@ -94,6 +94,8 @@ enum Outcome {
     Done,
     /// The owner does not grant it, or it is not what it should be.
     Failed,
+    /// The link was lost before the owner has answered.
+    Lost,
 }
 
 /// A request that is under way.
@@ -241,7 +243,7 @@ impl Owner {
     /// retired, `ENOMEM`; and those of [`Owner::remote`].
     pub(super) fn obtain(&self, key: Key, proof: &Proof<'_>, span: Range<u32>) -> Result<Held<'_>> {
         let _scope = NoIo::begin();
-        let mut has_made_room = false;
+        let (mut has_made_room, mut was_lost) = (false, false);
         let mut tries = 0;
         loop {
             let mut state = self.state.lock();
@@ -263,6 +265,9 @@ impl Owner {
                     has_made_room = true;
                 }
                 Outcome::Failed => return Err(EIO),
+                // Perhaps the owner is there, and has begun anew.
+                Outcome::Lost if !was_lost => was_lost = true,
+                Outcome::Lost => return Err(Failure::NotConnected.into()),
                 Outcome::Done if tries == TRIES => return Err(EIO),
                 Outcome::Done => tries += 1,
             }
@@ -282,14 +287,18 @@ impl Owner {
             return Ok(Outcome::NotNow);
         };
         let granted = self.granted(key, &ticket, &mut batch);
-        let outcome = granted.map(|granted| {
-            let count = batch.wanted.len() as u32;
-            trace::fetch(self.domain, remote, ticket.blocks.count(), count);
-            match self.take(key, &ticket, &mut batch, proof) && granted {
-                true => Outcome::Done,
-                false => Outcome::Failed,
+        let outcome = match granted {
+            Ok(granted) => {
+                let count = batch.wanted.len() as u32;
+                trace::fetch(self.domain, remote, ticket.blocks.count(), count);
+                match self.take(key, &ticket, &mut batch, proof) && granted {
+                    true => Ok(Outcome::Done),
+                    false => Ok(Outcome::Failed),
+                }
             }
-        });
+            Err(error) if error == Failure::NotConnected.into() => Ok(Outcome::Lost),
+            Err(error) => Err(error),
+        };
         // Of what the owner wanted back meanwhile nothing may be left now.
         self.settle();
         outcome
