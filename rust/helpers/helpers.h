@@ -247,8 +247,13 @@ void xenoxide_mapping_insert(struct vm_area_struct *vma, unsigned long address,
 unsigned long xenoxide_mapping_index(const struct vm_area_struct *vma,
 				     unsigned long address);
 struct file *xenoxide_memory_file(s64 size);
-int xenoxide_memory_file_set(struct file *file, unsigned long index,
-			     const void *content);
+int xenoxide_memory_folio(struct file *file, unsigned long index, bool make,
+			  struct folio **folio);
+unsigned long xenoxide_folio_pages(struct folio *folio);
+void xenoxide_memory_folio_write(struct folio *folio, unsigned long nth,
+				 const void *content);
+void xenoxide_memory_folio_end(struct folio *folio);
+bool xenoxide_memory_file_is_empty(struct file *file);
 
 /* vmstat.c */
 void xenoxide_all_vm_events(unsigned long *events);

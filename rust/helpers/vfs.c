@@ -217,18 +217,43 @@ struct file *xenoxide_memory_file(s64 size)
 				       mk_vma_flags(VMA_NORESERVE_BIT));
 }
 
-/* Puts a page's content into a file in memory; warns nobody if there is no memory. */
-int xenoxide_memory_file_set(struct file *file, unsigned long index,
-			     const void *content)
+/*
+ * Returns the folio with a page of a file in memory, locked, or NULL if there is none
+ * and it shall not be made. If there is no memory for it nobody is warned, or killed.
+ */
+int xenoxide_memory_folio(struct file *file, unsigned long index, bool make,
+			  struct folio **folio)
 {
 	struct address_space *mapping = file->f_mapping;
-	gfp_t gfp = mapping_gfp_mask(mapping) | __GFP_NORETRY | __GFP_NOWARN;
-	struct page *page = shmem_read_mapping_page_gfp(mapping, index, gfp);
+	gfp_t gfp = mapping_gfp_mask(mapping);
+	int error;
 
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	memcpy_to_page(page, 0, content, PAGE_SIZE);
-	set_page_dirty(page);
-	put_page(page);
-	return 0;
+	mapping_set_gfp_mask(mapping, gfp | __GFP_NORETRY | __GFP_NOWARN);
+	error = shmem_get_folio(mapping->host, index, 0, folio,
+				make ? SGP_CACHE : SGP_READ);
+	mapping_set_gfp_mask(mapping, gfp);
+	return error;
+}
+
+unsigned long xenoxide_folio_pages(struct folio *folio)
+{
+	return folio_nr_pages(folio);
+}
+
+void xenoxide_memory_folio_write(struct folio *folio, unsigned long nth,
+				 const void *content)
+{
+	memcpy_to_page(folio_page(folio, nth), 0, content, PAGE_SIZE);
+}
+
+void xenoxide_memory_folio_end(struct folio *folio)
+{
+	folio_mark_dirty(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+bool xenoxide_memory_file_is_empty(struct file *file)
+{
+	return mapping_empty(file->f_mapping);
 }

@@ -57,7 +57,6 @@ impl<F: Frames, K: Keeper<F>> Table<F, K> {
     const MAPPING: bindings::vm_operations_struct = bindings::vm_operations_struct {
         access: Some(access::<F, K>),
         fault: Some(fault::<F, K>),
-        map_pages: Some(bindings::filemap_map_pages),
         ..pin_init::zeroed()
     };
 
@@ -174,6 +173,15 @@ impl Numbers {
             numbers,
         }
     }
+
+    /// None at all.
+    fn none() -> Self {
+        // INVARIANT: There is no frame.
+        Self {
+            first: 0,
+            numbers: [0; PAGES],
+        }
+    }
 }
 
 /// A frame.
@@ -219,15 +227,19 @@ unsafe extern "C" fn fault<F: Frames, K: Keeper<F>>(
     {
         // Who takes a frame away holds the lock, and looks for mappings.
         let _file = this.file.lock();
-        if this.frames.number(page).is_some() {
-            // SAFETY: By the requirements; the mapping is one for frames, made by `map`.
-            let around = unsafe { Around::new(vma, (page, address), this.pages) };
+        // SAFETY: By the requirements; the mapping is one for frames, made by `map`.
+        let around = unsafe { Around::new(vma, (page, address), this.pages) };
+        let numbers = match this.frames.number(page) {
             // SAFETY: The lock is held until this block ends.
-            let numbers = unsafe { Numbers::new(&this.frames, around.indexes()) };
-            return match around.insert(&numbers, page as u64) {
-                true => bindings::vm_fault_reason_VM_FAULT_NOPAGE,
-                false => bindings::vm_fault_reason_VM_FAULT_OOM,
-            };
+            Some(_) => unsafe { Numbers::new(&this.frames, around.indexes()) },
+            // Only to have a page table: without one the kernel maps a huge page of the file, if there is
+            // one, which it does not count as it should in a mapping with frames.
+            None => Numbers::none(),
+        };
+        match around.insert(&numbers, page as u64) {
+            Ok(true) => return bindings::vm_fault_reason_VM_FAULT_NOPAGE,
+            Ok(false) => {}
+            Err(_) => return bindings::vm_fault_reason_VM_FAULT_OOM,
         }
     }
     match this.fault.as_ref() {

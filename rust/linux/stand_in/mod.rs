@@ -20,6 +20,7 @@
 //! C headers: [`include/linux/shmem_fs.h`](srctree/include/linux/shmem_fs.h),
 //! [`include/linux/mm.h`](srctree/include/linux/mm.h).
 
+mod folio;
 #[cfg(CONFIG_KUNIT)]
 pub mod inside;
 mod mapping;
@@ -32,6 +33,7 @@ use core::{
     ops::Range,
     ptr::NonNull, //
 };
+use folio::Folio;
 use kernel::{
     bindings,
     error::{
@@ -237,7 +239,7 @@ impl<F: Frames, K: Keeper<F>> StandIn<F, K> {
         if let Some(File(file)) = *file {
             if copies {
                 // SAFETY: By the type invariants the file is open.
-                unsafe { self.copy(file.as_ptr(), pages.clone()) }?;
+                unsafe { self.copy(file.as_ptr(), pages.clone(), true) }?;
             }
             // SAFETY: As above.
             unsafe {
@@ -255,24 +257,49 @@ impl<F: Frames, K: Keeper<F>> StandIn<F, K> {
         Ok(())
     }
 
-    /// Puts what frames have into pages of the file.
+    /// Puts what frames have into pages of the file; into all pages of a folio that is touched, as
+    /// programs are shown all of it then. Without `make` only into folios that are there.
     ///
     /// # Safety
     ///
-    /// `file` must be open, and the one in memory.
-    unsafe fn copy(&self, file: *mut bindings::file, pages: Range<usize>) -> Result {
+    /// `file` must be open, and the one in memory; its lock must be held.
+    unsafe fn copy(&self, file: *mut bindings::file, pages: Range<usize>, make: bool) -> Result {
         let mut content = KVec::from_elem(0, PAGE_SIZE, GFP_KERNEL)?;
-        for page in pages {
-            if self.frames.number(page).is_none() {
+        let mut at = pages.start;
+        while at < pages.end {
+            let folio = match self.frames.number(at) {
+                // SAFETY: By the requirements.
+                Some(_) => unsafe { Folio::get(file, at, make) }?,
+                None => None,
+            };
+            let Some(folio) = folio else {
+                at += 1;
                 continue;
+            };
+            at = folio.pages().end;
+            for page in folio.pages().start..at.min(self.pages) {
+                if self.frames.number(page).is_some() {
+                    self.frames.read(page, &mut content)?;
+                    folio.write(page, &content)?;
+                }
             }
-            self.frames.read(page, &mut content)?;
-            // SAFETY: By the requirements; `content` has as many bytes as a page.
-            to_result(unsafe {
-                xen_bindings::xenoxide_memory_file_set(file, page, content.as_ptr().cast())
-            })?;
         }
         Ok(())
+    }
+
+    /// Sees to it that the file itself, where it has pages, has what frames have: perhaps there are
+    /// folios from before the frames came.
+    fn agree(&self, pages: Range<usize>) -> Result {
+        let file = self.file.lock();
+        let Some(File(file)) = &*file else {
+            return Ok(());
+        };
+        // SAFETY: By the type invariants the file is open.
+        match unsafe { xen_bindings::xenoxide_memory_file_is_empty(file.as_ptr()) } {
+            true => Ok(()),
+            // SAFETY: As above, and the lock is held.
+            false => unsafe { self.copy(file.as_ptr(), pages, false) },
+        }
     }
 }
 
@@ -305,6 +332,7 @@ impl<F: Frames, K: Keeper<F>> Opened<F, K> {
     /// `ENOMEM`, for too many mappings as well; `EPERM` if the mapping is sealed.
     pub fn replace(&self, address: usize, pages: Range<usize>) -> Result {
         let (first, count) = (pages.start, pages.len());
+        self.this.agree(pages)?;
         // SAFETY: The file is open. The kernel checks the rest: it is what mmap(2) does.
         let mapped = unsafe {
             bindings::vm_mmap(

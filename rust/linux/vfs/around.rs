@@ -22,7 +22,8 @@ use kernel::{
         c_ulong,
         c_void, //
     },
-    page::PAGE_SIZE, //
+    page::PAGE_SIZE,
+    prelude::*, //
 };
 
 /// So many pages are looked at, those in the same place of a multiple of it. The page cache's are fewer
@@ -104,10 +105,15 @@ impl Around {
         (index >= self.indexes.start && rest > 0).then(|| count.min(rest as usize))
     }
 
-    /// Maps those that are at hand, where nothing is mapped. Returns whether page `index` is one.
+    /// Maps those that are at hand, where nothing is mapped. Returns whether page `index` is one. From
+    /// then on there is a page table for them.
     ///
     /// Context: process context, may sleep.
-    pub fn insert<T: AtHand>(&self, at_hand: &T, index: u64) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn insert<T: AtHand>(&self, at_hand: &T, index: u64) -> Result<bool> {
         let mut insertion = Insertion {
             around: self,
             at_hand,
@@ -116,7 +122,7 @@ impl Around {
         };
         // SAFETY: By the requirements of `new` that is an address of the mapping. The function is
         // called once, with what it is for.
-        let done = to_result(unsafe {
+        to_result(unsafe {
             bindings::apply_to_page_range(
                 (*self.vma).vm_mm,
                 self.address,
@@ -124,9 +130,8 @@ impl Around {
                 Some(insert::<T>),
                 (&raw mut insertion).cast(),
             )
-        });
-        // There was no memory for a page table: the page is not found.
-        done.is_ok() && insertion.found
+        })?;
+        Ok(insertion.found)
     }
 }
 

@@ -130,7 +130,7 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
     let index = index as u64;
     let run = fs.run(node, index, around.indexes());
     if let Ok(Some(run)) = &run {
-        if around.insert(&Pages { fs, run }, index) {
+        if around.insert(&Pages { fs, run }, index) == Ok(true) {
             return bindings::vm_fault_reason_VM_FAULT_NOPAGE;
         }
     }
@@ -147,7 +147,7 @@ unsafe extern "C" fn fault<T: FileSystem>(fault: *mut bindings::vm_fault) -> bin
     if let (Ok(Some(run)), bindings::vm_fault_reason_VM_FAULT_NOPAGE) = (&run, result) {
         fs.show(run);
         // The page itself is mapped: the others can have faults of their own.
-        around.insert(&Pages { fs, run }, index);
+        let _ = around.insert(&Pages { fs, run }, index);
     }
     result
 }

@@ -44,7 +44,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 21] = [
+pub const SCENARIOS: [Scenario; 22] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -59,6 +59,7 @@ pub const SCENARIOS: [Scenario; 21] = [
     scenario("pageshare_again", ONE, returns::again),
     scenario(OFFERED, ONE, offered::offered),
     scenario("pageshare_offered_kept", ONE, offered::kept),
+    scenario("pageshare_offered_large", ONE, offered::large),
     scenario("pageshare_offered_unsaved", ONE, offered::unsaved),
     scenario("pageshare_offered_lost", &[("pv1", "pvh1")], offered::lost),
     scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),

@@ -12,6 +12,10 @@ const TOLD: &str = "/tmp/told";
 /// For so long a guest has little memory: `xl save` waits for a minute.
 const STARVED: Duration = Duration::from_secs(90);
 const REST: Duration = Duration::from_secs(3);
+/// How large the folios of files in memory are.
+const LARGE: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+/// How often a program looks at its memory while it is taken away.
+const LOOKS: usize = 40;
 /// Pages of 16 MiB.
 const PAGES: u64 = 4096;
 /// An area that takes offers of as much twice.
@@ -185,6 +189,25 @@ pub fn kept(ends: &Ends<'_>) -> Result<()> {
     ends.owner.machine.insmod("pageshare", &[])?;
     ends.owner.shell(CREATE)?;
     ensure!(program.finish()? == told.repeat(2), "loaded anew");
+    wait_for(ends, [0, 0, 0])
+}
+
+/// What a program has borrowed stays what it is while it is taken back, where the kernel has large folios for it.
+pub fn large(ends: &Ends<'_>) -> Result<()> {
+    let set = |what: &str| ends.member.shell(&format!("echo {what} > {LARGE}"));
+    ends.owner.shell(CREATE)?;
+    set("force")?;
+    let words = format!("area {} 5 supply check", PAGES / 256);
+    let program = Program::start(&ends.member, 0, &words, &"drop ".repeat(LOOKS))?;
+    ends.member.shell(&format!("rm {HELD}"))?;
+    ends.owner.shell("pageshare withdraw area")?;
+    let told = program.finish();
+    set("never")?;
+    let (told, wanted) = (
+        told?,
+        format!("errno=0 examined={PAGES} shared={PAGES} supplied={PAGES}\n"),
+    );
+    ensure!(told == wanted, "{told}");
     wait_for(ends, [0, 0, 0])
 }
 
