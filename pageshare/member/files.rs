@@ -29,7 +29,10 @@ use crate::{
     },
     driver::Driver,
     failure::Failure,
-    linux::work::Worker,
+    linux::{
+        timing::check_killed,
+        work::Worker, //
+    },
     vfs::{
         Attributes,
         FileSystem,
@@ -297,6 +300,7 @@ impl FileSystem for Files {
                 return Ok(Some(at));
             }
             at = (first + run.count()) * BLOCK as u64;
+            check_killed()?;
         }
         Ok(None)
     }

@@ -28,7 +28,10 @@ use crate::{
         }, //
     },
     failure::Failure,
-    linux::work::Worker,
+    linux::{
+        timing::check_killed,
+        work::Worker, //
+    },
     xen::shared::make_room, //
 };
 use kernel::{
@@ -123,6 +126,10 @@ pub(super) struct Stretch {
 
 /// Calls `data` with the stretches of a file from `at` on, `len` bytes long together, up to the
 /// file's end. It returns how many bytes of one it is done with: none to end this.
+///
+/// # Errors
+///
+/// `EINTR` for a program that is being killed, `EUCLEAN`, as for [`Tree::find`], and those of `data`.
 #[inline]
 pub(super) fn stretches(
     tree: &Tree<Blocks>,
@@ -148,6 +155,10 @@ pub(super) fn stretches(
                 0 => return Ok(()),
                 done => at += done as u64,
             }
+            // Not if that was all, as it mostly is.
+            if at < end {
+                check_killed()?;
+            }
         }
     }
     Ok(())
@@ -161,7 +172,7 @@ pub(super) fn stretches(
 ///
 /// # Errors
 ///
-/// As for [`Blocks::hold`]. What was copied counts.
+/// As for [`stretches`] and [`Blocks::hold`]. What was copied counts.
 pub(super) fn copy(
     tree: &Tree<Blocks>,
     file: &File,
@@ -191,6 +202,7 @@ pub(super) fn copy(
             if copied > 0 || !make_room(to, len.min(AT_ONCE)) {
                 return Ok(copied);
             }
+            check_killed()?;
         }
     })
 }

@@ -293,6 +293,7 @@ bool xenoxide_vsock_global(struct vsock_sock *vsk);
 void xenoxide_vsock_add_peer_shutdown(struct vsock_sock *vsk, u32 how);
 
 /* sched.c */
+bool xenoxide_is_killed(void);
 bool xenoxide_must_yield(void);
 
 /* work.c */

@@ -4,6 +4,11 @@
 
 #include "helpers.h"
 
+bool xenoxide_is_killed(void)
+{
+	return fatal_signal_pending(current);
+}
+
 bool xenoxide_must_yield(void)
 {
 	return need_resched() || signal_pending(current);

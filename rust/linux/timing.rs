@@ -8,6 +8,7 @@
 use crate::bindings as xen_bindings;
 use kernel::{
     bindings,
+    prelude::*,
     sync::atomic::{
         Atomic,
         Relaxed, //
@@ -26,6 +27,21 @@ fn now() -> i64 {
 pub fn must_yield() -> bool {
     // SAFETY: No preconditions.
     unsafe { xen_bindings::xenoxide_must_yield() }
+}
+
+/// Fails if the calling program is being killed: it waits for nothing any more.
+///
+/// Context: process context.
+///
+/// # Errors
+///
+/// `EINTR`.
+pub fn check_killed() -> Result {
+    // SAFETY: No preconditions.
+    match unsafe { xen_bindings::xenoxide_is_killed() } {
+        true => Err(EINTR),
+        false => Ok(()),
+    }
 }
 
 /// The longest of some times. One thread at a time adds to it.
