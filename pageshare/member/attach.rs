@@ -74,9 +74,7 @@ impl Owner {
             state.heard = Instant::now();
         }
         state.waiting += 1;
-        if let Some(worker) = &*self.worker.lock() {
-            worker.kick();
-        }
+        self.kick();
         self.changed.wait(state);
         state.waiting -= 1;
     }

@@ -362,6 +362,14 @@ impl Owner {
             link.set_worker(None);
         }
         self.changed.notify_all();
+        self.kick();
+    }
+
+    /// Has the worker look at once.
+    fn kick(&self) {
+        if let Some(worker) = &*self.worker.lock() {
+            worker.kick();
+        }
     }
 
     /// Sends a message, if there is a link.

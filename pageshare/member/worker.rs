@@ -272,7 +272,10 @@ impl State {
 impl Task for Owner {
     fn step(&self) -> Option<Msecs> {
         let _scope = NoIo::begin();
-        let link = self.any_link()?;
+        // What is mapped of an owner that is gone keeps its domain from going, too.
+        let Some(link) = self.any_link() else {
+            return self.tidy();
+        };
         let more = self.receive(&link).and_then(|more| {
             link.flush()?;
             Ok(more)
@@ -282,7 +285,7 @@ impl Task for Owner {
             Ok(false) => [self.look(&link), self.tidy()].into_iter().flatten().min(),
             Err(Lost) => {
                 self.lose();
-                None
+                self.tidy()
             }
         }
     }
