@@ -127,7 +127,6 @@ impl Owner {
                 self.recall(request, &area);
                 Ok(())
             }
-            Message::Replaced { .. } => Ok(()),
             // What members say, or that the link is over.
             _ => Err(Lost),
         }

@@ -182,10 +182,6 @@ impl<'a> Message<'a> {
                 to.bytes(runs.bytes());
             }
             Message::Withdrawn { request } => to.words(&[*request]),
-            Message::Replaced { tree, generation } => {
-                to.words(&[*tree]);
-                to.bytes(&generation.to_le_bytes());
-            }
             Message::Retire { tree } | Message::Detach { tree } => to.words(&[*tree]),
             Message::Goodbye => (),
             Message::Offer {
@@ -266,10 +262,6 @@ impl<'a> Message<'a> {
             },
             10 => Message::Withdrawn {
                 request: from.word()?,
-            },
-            11 => Message::Replaced {
-                tree: from.word()?,
-                generation: from.long()?,
             },
             12 => Message::Retire { tree: from.word()? },
             13 => Message::Detach { tree: from.word()? },

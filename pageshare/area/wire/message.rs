@@ -197,14 +197,6 @@ pub enum Message<'a> {
         /// Which request.
         request: u32,
     },
-    /// Owner: the name that the tree was attached by stands for another one now. The tree stays as
-    /// it is.
-    Replaced {
-        /// Which tree.
-        tree: u32,
-        /// That of the other one.
-        generation: u64,
-    },
     /// Owner: no more blocks of the tree are to be had, and all shall be given back.
     Retire {
         /// Which tree.
@@ -267,7 +259,6 @@ impl Message<'_> {
             Message::Release { .. } => 8,
             Message::Withdraw { .. } => 9,
             Message::Withdrawn { .. } => 10,
-            Message::Replaced { .. } => 11,
             Message::Retire { .. } => 12,
             Message::Detach { .. } => 13,
             Message::Goodbye => 14,

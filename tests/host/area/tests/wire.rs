@@ -91,7 +91,7 @@ fn parts() -> impl Strategy<Value = Parts> {
 }
 
 impl Parts {
-    fn messages(&self) -> [Message<'_>; 18] {
+    fn messages(&self) -> [Message<'_>; 17] {
         let [tree, request, pages] = self.words;
         let (generation, digest) = (self.long, &self.digest);
         let area = Uuid(self.uuid);
@@ -137,7 +137,6 @@ impl Parts {
                 runs,
             },
             Message::Withdrawn { request },
-            Message::Replaced { tree, generation },
             Message::Retire { tree },
             Message::Detach { tree },
             Message::Goodbye,
@@ -166,7 +165,9 @@ impl Parts {
 proptest! {
     #[test]
     fn messages_are_understood_as_they_were_meant(parts in parts()) {
-        for (message, kind) in parts.messages().into_iter().zip(1..) {
+        // Nobody has ever sent 11.
+        let kinds = (1..).filter(|&kind| kind != 11);
+        for (message, kind) in parts.messages().into_iter().zip(kinds) {
             let mut bytes = [0; MESSAGE_MAX];
             let payload = message.encode(&mut bytes);
             prop_assert_eq!(message.kind(), kind);
@@ -191,7 +192,9 @@ proptest! {
 
     #[test]
     fn messages_of_another_length_are_none(parts in parts(), cut in 1..4usize) {
-        for (message, kind) in parts.messages().into_iter().zip(1..) {
+        // Nobody has ever sent 11.
+        let kinds = (1..).filter(|&kind| kind != 11);
+        for (message, kind) in parts.messages().into_iter().zip(kinds) {
             let mut bytes = [0; MESSAGE_MAX];
             let payload = message.encode(&mut bytes);
             let longer = [payload, &[0; 3][..cut]].concat();
