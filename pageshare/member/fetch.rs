@@ -313,8 +313,8 @@ impl Owner {
         span: &Range<u32>,
         batch: &mut Batch,
     ) -> Result<Option<Ticket>> {
-        let count = span.len() as u32;
-        self.make_slots(count);
+        let wanted = span.len() as u32;
+        self.make_slots(wanted);
         let mut state = self.state.lock();
         let number = loop {
             match state.cache.request(key.tree) {
@@ -329,7 +329,7 @@ impl Owner {
             return Ok(None);
         }
         // With little room the block itself comes first.
-        let first = match state.cache.room() < count {
+        let first = match state.cache.room() < wanted {
             true => key.block,
             false => span.start,
         };
@@ -338,7 +338,7 @@ impl Owner {
         if full {
             let close = |slot| put(&mut batch.closing, slot);
             // Not all at once where there are few: some were asked for just now.
-            let most = (self.window.slots() / 8).clamp(count, BATCH);
+            let most = (self.window.slots() / 8).clamp(wanted, BATCH);
             let used = |slot| self.window.was_used(slot);
             state.cache.evict(most, Pressure::Need, used, close);
         }

@@ -11,7 +11,8 @@ use super::{
     tree::{
         self,
         error,
-        File, //
+        File,
+        ZEROES, //
     }, //
 };
 use crate::{
@@ -46,9 +47,6 @@ pub(super) const UNIT: u32 = BLOCK as u32;
 
 /// As much is read ahead: what is asked for, and mapped, at once.
 pub(super) const AHEAD: u32 = BATCH * UNIT;
-
-/// What is behind the end of a file, up to that of its last sector.
-static ZEROES: [u8; SECTOR as usize] = [0; SECTOR as usize];
 
 /// A regular file that is not empty.
 pub(super) struct Image {
@@ -99,7 +97,7 @@ impl Image {
             let more = wanted.div_ceil(BLOCK) as u32 - 1;
             Ok(With::Behind(left.min(more).min(BATCH - 1)))
         })?;
-        // Less than a sector, if the file was read up to its end.
+        // Less than a sector, up to the end of the last one, if the file was read up to its end.
         to.copy_to_iter(ZEROES.get(..to.len()).unwrap_or_default());
         Ok(())
     }

@@ -47,7 +47,7 @@ use kernel::{
 const AT_ONCE: usize = BATCH as usize * BLOCK;
 
 /// What is in a hole.
-static ZEROES: [u8; BLOCK] = [0; BLOCK];
+pub(super) static ZEROES: [u8; BLOCK] = [0; BLOCK];
 
 /// What a fault of a tree comes to, for programs.
 pub(super) fn error(fault: Fault<Error>) -> Error {

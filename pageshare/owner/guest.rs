@@ -171,7 +171,8 @@ impl Guest {
 
     /// Ends the link. What the member has mapped stays until it unmaps it.
     ///
-    /// Context: process context, may sleep; the worker, or while it does not run.
+    /// Context: process context, may sleep. If the worker is in a step, what it grants meanwhile ends with
+    /// the page, with the area at the latest.
     pub(crate) fn end(&self) {
         if self.ended.xchg(true, Relaxed) {
             return;

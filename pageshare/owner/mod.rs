@@ -21,7 +21,8 @@ use crate::{
         Uuid, //
     },
     linux::shrinker::Shrink,
-    settings::Settings, //
+    settings::Settings,
+    xen::domain::DomId, //
 };
 use area::Area;
 use kernel::{
@@ -112,23 +113,13 @@ impl Areas {
     }
 
     /// Returns the tree that a member asks for by name, if it may attach.
-    fn named(
-        &self,
-        member: crate::xen::domain::DomId,
-        area: &Label,
-        tree: &Label,
-    ) -> Result<Arc<Loaded>, Reason> {
+    fn named(&self, member: DomId, area: &Label, tree: &Label) -> Result<Arc<Loaded>, Reason> {
         let area = self.find(area).filter(|area| area.allows(member));
         area.ok_or(Reason::NoArea)?.tree(tree).ok_or(Reason::NoTree)
     }
 
     /// Returns the tree that a member has read before, if it may attach.
-    fn same(
-        &self,
-        member: crate::xen::domain::DomId,
-        area: &Uuid,
-        digest: &[u8; 32],
-    ) -> Result<Arc<Loaded>, Reason> {
+    fn same(&self, member: DomId, area: &Uuid, digest: &[u8; 32]) -> Result<Arc<Loaded>, Reason> {
         let area = self.find_uuid(area).filter(|area| area.allows(member));
         let area = area.ok_or(Reason::NoArea)?;
         area.with_digest(digest).ok_or(Reason::NoTree)

@@ -66,7 +66,8 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
         ensure!(why.contains(says), "{line}: {why}");
     }
     for pages in ["127", "1048577"] {
-        ends.owner.refusal(&format!("echo {pages} > {MEMBER_PAGES}"))?;
+        ends.owner
+            .refusal(&format!("echo {pages} > {MEMBER_PAGES}"))?;
     }
     ends.owner.shell(&format!("echo 128 > {MEMBER_PAGES}"))?;
     ends.umount()?;
