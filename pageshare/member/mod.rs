@@ -21,6 +21,7 @@ mod disks;
 mod fetch;
 mod figures;
 mod files;
+mod finding;
 mod gate;
 mod held;
 mod hints;
