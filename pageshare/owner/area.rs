@@ -41,6 +41,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         CondVar,
         Mutex, //
@@ -70,6 +74,10 @@ pub(super) struct Area {
     uuid: Uuid,
     /// How many pages and grants it may have.
     limits: [u32; 2],
+    /// Times that a member has got a page.
+    got: Atomic<u64>,
+    /// Pages that were read for that.
+    read: Atomic<u64>,
     overdue: Arc<OverdueGrants>,
     #[pin]
     inner: Mutex<Inner>,
@@ -117,6 +125,8 @@ impl Area {
                 name,
                 uuid,
                 limits: [pages, grants],
+                got: Atomic::new(0),
+                read: Atomic::new(0),
                 overdue,
                 inner <- new_mutex!(inner),
                 filled <- new_condvar!(),
@@ -166,6 +176,12 @@ impl Area {
     /// Counts a block that was read from its file.
     pub(super) fn count_filled(&self) {
         self.settings.count_filled();
+        self.read.fetch_add(1, Relaxed);
+    }
+
+    /// How often members have got a page, and how many were read for that.
+    pub(super) fn counts(&self) -> [u64; 2] {
+        [&self.got, &self.read].map(|count| count.load(Relaxed))
     }
 
     /// Whether a domain may attach.
@@ -296,6 +312,17 @@ impl Area {
     ///
     /// Context: process context, sleeps.
     pub(super) fn grant(
+        &self,
+        member: &Account,
+        page: u32,
+        fill: impl Fn(&Digest) -> Result<Frame>,
+    ) -> Option<u32> {
+        let reference = self.granted(member, page, fill)?;
+        self.got.fetch_add(1, Relaxed);
+        Some(reference)
+    }
+
+    fn granted(
         &self,
         member: &Account,
         page: u32,

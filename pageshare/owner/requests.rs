@@ -105,6 +105,7 @@ impl Areas {
         let area = self.next(&name_or_none(&asked.name)?).ok_or(ENOENT)?;
         let totals = area.totals();
         let [pages, grants] = area.limits();
+        let [got, read] = area.counts();
         writer.write(&ShareArea {
             version: SHARE_VERSION,
             pages,
@@ -119,6 +120,9 @@ impl Areas {
             attached: area.attached(),
             lent: area.lent(),
             offered: totals.offered.into(),
+            spare: totals.spare.into(),
+            got,
+            read,
             ..ShareArea::default()
         })
     }

@@ -48,6 +48,9 @@
  * @attached: out: how often a tree is mounted
  * @lent: out: pages that members' programs have borrowed, one counted each time
  * @offered: out: pages that no tree has ever had, but members have offered
+ * @spare: out: pages that have memory and that no member has
+ * @got: out: times that a member has got a page, since the area was created
+ * @read: out: pages that were read from a tree's file for that
  * @reserved: zero
  */
 struct pageshare_area {
@@ -64,6 +67,9 @@ struct pageshare_area {
 	__u64 attached;
 	__u64 lent;
 	__u64 offered;
+	__u64 spare;
+	__u64 got;
+	__u64 read;
 	__u64 reserved[2];
 };
 

@@ -78,7 +78,7 @@ const _: () = {
     assert!(size_of::<SockSocket>() == 8 * (3 + 10 + 6));
     assert!(size_of::<SockStats>() == 8 * (2 + 25 + 5));
     assert!(size_of::<SockCheck>() == 8 * (3 + 2));
-    assert!(size_of::<ShareArea>() == 8 * (1 + 8 + 2 + 1 + 7 + 2));
+    assert!(size_of::<ShareArea>() == 8 * (1 + 8 + 2 + 1 + 10 + 2));
     assert!(size_of::<ShareTree>() == 8 * (1 + 8 + 8 + 4 + 3 + 4));
     assert!(size_of::<ShareRules>() == 8 * (1 + 8 + 1 + 4));
     assert!(size_of::<ShareRemove>() == 8 * (1 + 8 + 8 + 4));

@@ -248,6 +248,8 @@ pub(super) fn list() -> Result<()> {
         "mounts",
         "lent",
         "offered",
+        "saved",
+        "not read",
     ]);
     let mut trees = Table::new();
     trees
@@ -307,6 +309,9 @@ pub(super) fn list_raw() -> Result<()> {
             attached,
             lent,
             offered,
+            spare,
+            got,
+            read,
             ..
         } = area;
         let name = name.text();
@@ -319,6 +324,9 @@ pub(super) fn list_raw() -> Result<()> {
             attached,
             lent,
             offered,
+            spare,
+            got,
+            read,
         ];
         println!(
             "{name}\t{}",
@@ -329,7 +337,9 @@ pub(super) fn list_raw() -> Result<()> {
     Ok(())
 }
 
-fn row(area: &Area) -> [String; 9] {
+fn row(area: &Area) -> [String; 11] {
+    // Of each page that members have, all but one.
+    let saved = area.granted.saturating_sub(area.filled - area.spare);
     [
         area.name.text(),
         area.trees.to_string(),
@@ -340,6 +350,8 @@ fn row(area: &Area) -> [String; 9] {
         area.attached.to_string(),
         bytes(area.lent),
         bytes(area.offered),
+        bytes(saved),
+        bytes(area.got.saturating_sub(area.read)),
     ]
 }
 

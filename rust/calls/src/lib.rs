@@ -35,6 +35,9 @@ struct RawArea {
     attached: u64,
     lent: u64,
     offered: u64,
+    spare: u64,
+    got: u64,
+    read: u64,
     reserved: [u64; 2],
 }
 
@@ -211,6 +214,12 @@ pub struct Area {
     pub lent: u64,
     /// Pages that no tree has ever had, but members have offered.
     pub offered: u64,
+    /// Pages that have memory and that no member has.
+    pub spare: u64,
+    /// Times that a member has got a page, since the area was created.
+    pub got: u64,
+    /// Pages that were read from a tree's file for that.
+    pub read: u64,
 }
 
 /// What there is of a tree.
@@ -362,6 +371,9 @@ impl Device {
             attached: raw.attached,
             lent: raw.lent,
             offered: raw.offered,
+            spare: raw.spare,
+            got: raw.got,
+            read: raw.read,
         }))
     }
 

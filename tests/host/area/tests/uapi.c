@@ -12,7 +12,7 @@
 #define NUMBER(call, number) \
 	_Static_assert(PAGESHARE_##call == (number), #call)
 
-SIZE(area, 168);
+SIZE(area, 192);
 AT(area, version, 0);
 AT(area, pages, 4);
 AT(area, name, 8);
@@ -26,7 +26,10 @@ AT(area, granted, 120);
 AT(area, attached, 128);
 AT(area, lent, 136);
 AT(area, offered, 144);
-AT(area, reserved, 152);
+AT(area, spare, 152);
+AT(area, got, 160);
+AT(area, read, 168);
+AT(area, reserved, 176);
 
 SIZE(tree, 224);
 AT(tree, version, 0);
@@ -111,8 +114,8 @@ AT(detach, version, 0);
 AT(detach, number, 4);
 AT(detach, reserved, 8);
 
-NUMBER(CREATE, 0x40a8be20u);
-NUMBER(NEXT_AREA, 0xc0a8be21u);
+NUMBER(CREATE, 0x40c0be20u);
+NUMBER(NEXT_AREA, 0xc0c0be21u);
 NUMBER(ADD, 0xc0e0be22u);
 NUMBER(NEXT_TREE, 0xc0e0be23u);
 NUMBER(ALLOW, 0x4070be24u);

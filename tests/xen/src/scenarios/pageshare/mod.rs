@@ -241,3 +241,5 @@ const GRANTED: usize = 5;
 const MOUNTS: usize = 6;
 const LENT: usize = 7;
 const OFFERED_PAGES: usize = 8;
+const GOT: usize = 10;
+const READ: usize = 11;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Trees come and go while others are read; what they have in common is there once.
 
-use super::{Ends, FILLED, MADE, MOUNT, MOUNTS, UNIQUE};
+use super::{Ends, FILLED, GOT, MADE, MOUNT, MOUNTS, READ, UNIQUE};
 use anyhow::{Result, ensure};
 
 /// Two trees with the same content have its pages once, and none is filled before it is read.
@@ -26,13 +26,20 @@ pub fn once(ends: &Ends<'_>) -> Result<()> {
         ends.area("area", FILLED)? == 0,
         "pages are filled before they are read"
     );
-    for source in ["area/one", "area/two"] {
+    for (source, from_files) in [("area/one", true), ("area/two", false)] {
+        let counts = || Ok::<_, anyhow::Error>([ends.area("area", GOT)?, ends.area("area", READ)?]);
+        let [got, read] = counts()?;
         ends.mount(source)?;
         ends.member.shell(&format!("cat {MOUNT}/* > /dev/null"))?;
         let filled = ends.area("area", FILLED)?;
         ensure!(
             (500..530).contains(&filled),
             "{source}: {filled} pages are filled"
+        );
+        let [got, read] = [counts()?[0] - got, counts()?[1] - read];
+        ensure!(
+            got >= 500 && (read >= 500) == from_files,
+            "{source}: {got} pages were got, {read} read"
         );
         ends.umount()?;
     }
