@@ -126,10 +126,9 @@ fn shared_areas(filter: &str) -> [(&'static pageshare::Pass, Vec<&'static Scenar
         let all = scenarios::pageshare::SCENARIOS.iter();
         all.filter(|one| wanted(one.name)).collect()
     };
-    let checked = |pass| {
-        let wanted =
-            move |name: &str| filter == pass && scenarios::pageshare::CHECKED.contains(&name);
-        choose(&wanted)
+    let checked = |asked, pass: &pageshare::Pass| {
+        let is_asked = [asked, pass.name].contains(&filter);
+        choose(&|name| is_asked && scenarios::pageshare::CHECKED.contains(&name))
     };
     let stock = choose(&|name| match filter.is_empty() {
         true => scenarios::pageshare::BRIEF.contains(&name),
@@ -142,8 +141,8 @@ fn shared_areas(filter: &str) -> [(&'static pageshare::Pass, Vec<&'static Scenar
     [
         (&pageshare::STOCK, stock),
         (&pageshare::ENDURANCE, long),
-        (&pageshare::CHECKED, checked("checked")),
-        (&pageshare::KASAN, checked("kasan")),
+        (&pageshare::CHECKED, checked("checked", &pageshare::CHECKED)),
+        (&pageshare::KASAN, checked("kasan", &pageshare::KASAN)),
     ]
 }
 
