@@ -19,7 +19,7 @@ const READERS: &str = "3";
 /// Where chance begins.
 pub const SEED: &str = "20261122";
 /// Where it is mounted beside, again and again.
-const BESIDE: &str = "/tmp/beside";
+const BESIDE: &str = "/tmp/mounted-beside";
 /// Operations that a run has to come to, for each time that content is taken back.
 const LEAST: u64 = 1;
 /// For each time that content is taken back, or mounted.
