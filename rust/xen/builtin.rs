@@ -114,18 +114,19 @@ impl Hold {
     ///
     /// Asked for the same again, it tries for one page less: what it was refused it tries again by
     /// itself only three times within 14 seconds and then an hour later, unless what is missing
-    /// changes (`balloon_thread_cond()`).
+    /// changes (`balloon_thread_cond()`). Where it cannot add memory it says so in the log each
+    /// time: with an empty reserve it is left to its own times.
     ///
     /// Context: any that may wake a thread.
     pub fn borrow(&self, pages: usize) {
         let stats = stats();
         let target = stats.current + pages;
 
-        set_target(if stats.target == target {
-            target.saturating_sub(1)
-        } else {
-            target
-        });
+        match (stats.target == target, stats.reserve) {
+            (false, _) => set_target(target),
+            (true, 0) => {}
+            (true, _) => set_target(target.saturating_sub(1)),
+        }
     }
 
     /// Returns what the driver goes on to when it is released, in pages.
