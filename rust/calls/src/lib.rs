@@ -598,7 +598,7 @@ mod tests {
             DETACH,
         ];
         let numbers: [Opcode; 12] = [
-            0x40a8be20, 0xc0a8be21, 0xc0e0be22, 0xc0e0be23, 0x4070be24, 0xc070be25, 0x40a8be26,
+            0x40c0be20, 0xc0c0be21, 0xc0e0be22, 0xc0e0be23, 0x4070be24, 0xc070be25, 0x40a8be26,
             0xc0b8be27, 0xc048be28, 0x4070be29, 0xc0e8be30, 0x4028be31,
         ];
         assert_eq!(calls, numbers);
