@@ -220,14 +220,15 @@ fn tracepoints(balloon: Balloon<'_>) -> Result<()> {
         is_pv || calls == batches,
         "{calls} hypercalls for {batches} batches"
     );
-    let mut sum = 0;
+    let (mut sum, mut duration_ns) = (0, 0);
     for line in trace
         .lines()
         .filter(|line| line.contains("xenballoon_batch:"))
     {
         let pages: i64 = field(line, "done")?.parse()?;
         ensure!(pages <= field(line, "asked")?.parse()?, "{line}");
-        ensure!(field(line, "duration_ns")?.parse::<u64>()? > 0, "{line}");
+        // One may take no time: a guest's clock stands still on a processor whose counter is behind.
+        duration_ns += field(line, "duration_ns")?.parse::<u64>()?;
         sum += match field(line, "action")? {
             "take_huge" | "take_base" => -pages,
             "give_huge" | "give_base" => pages,
@@ -238,6 +239,7 @@ fn tracepoints(balloon: Balloon<'_>) -> Result<()> {
         sum * 4 == moved && sum != 0,
         "batches: {sum} pages, moved: {moved} KiB"
     );
+    ensure!(duration_ns > 0, "{batches} batches took no time");
     let target = format!("effective={}", balloon.target_of(233) / 4);
     ensure!(
         trace
