@@ -19,15 +19,12 @@ mod rules;
 mod sight;
 mod stall;
 
+use super::wait_until;
 use crate::report::Verdict;
 use anyhow::{Context, Result, ensure};
 use bed::{Bed, Machine, tools};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
-/// For what takes a moment, and on a busy host much longer.
-const LIMIT: Duration = Duration::from_secs(180);
-const POLL: Duration = Duration::from_millis(100);
 const CID_LOCAL: u32 = 1;
 const CID_HOST: u32 = 2;
 const DOM0: &str = "dom0";
@@ -311,17 +308,4 @@ impl Drop for Started<'_> {
         // It may have ended by itself, or its machine with it.
         let _ = self.machine.kill(self.pid, SIGTERM);
     }
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !done()? {
-        ensure!(
-            start.elapsed() < LIMIT,
-            "not within {} s: {what}",
-            LIMIT.as_secs()
-        );
-        std::thread::sleep(POLL);
-    }
-    Ok(())
 }
