@@ -45,7 +45,7 @@ pub(crate) struct Record {
     _page: Arc<Shared>,
     _seat: Seat,
     /// The segments of each [`Direction`].
-    pub(crate) segments: [Exchange<Arc<Shared>>; 2],
+    segments: [Exchange<Arc<Shared>>; 2],
     /// Where we are the opener: the pages that list what was offered.
     pub(crate) lists: [KVec<Granted>; 2],
     /// Whether a larger segment has been asked for.
