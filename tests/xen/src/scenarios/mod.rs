@@ -71,7 +71,8 @@ fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> 
 /// The number after `name` in a file of the guest's.
 fn number(guest: &Machine<'_>, path: &str, name: &str) -> Result<u64> {
     let text = guest.read(path)?;
-    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    let mut lines = text.lines().map(str::trim_start);
+    let rest = lines.find_map(|line| line.strip_prefix(name));
     let word = rest.and_then(|rest| rest.split_whitespace().next());
     word.with_context(|| format!("no {name:?} in {path}"))?
         .parse()

@@ -14,6 +14,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(3600);
 /// Room for a guest's saved state.
 const DOM0_MIB: u32 = 704;
+/// Room for a guest that is there twice while it migrates.
+const SPARE_MIB: u32 = 288;
 const DOM0: &str = "dom0";
 /// Says which pairs are wanted, `pvh-a->pvh-b,pv-a->pv-b` for two of them; all if there is no such variable.
 const PAIRS_VARIABLE: &str = "XENOXIDE_PAIRS";
@@ -120,7 +122,8 @@ fn run_boot(suite: &Suite, boot: &Boot, chosen: &[&Scenario], accel: &str) -> Re
         boot.flavour.name(),
         names.join("-")
     ));
-    let host = host.limit(LIMIT).dom0_mib(DOM0_MIB).accel(accel);
+    let host = host.limit(LIMIT).dom0_mib(DOM0_MIB).spare_mib(SPARE_MIB);
+    let host = host.accel(accel);
     // Two PVH guests on one emulated processor keep it busy with going from one to the other.
     let apart = boot.kinds == [Kind::Pvh, Kind::Pvh];
     let mut host = host.cpus(if apart { 3 } else { 2 }).dom0_module("xensock");

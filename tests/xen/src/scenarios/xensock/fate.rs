@@ -156,14 +156,33 @@ pub fn restored(ends: &Ends<'_>) -> Result<()> {
     bed.restore(name, &file)?;
     bed.dom0().run(&["rm", &file])?.ok()?;
     ensure!(ends.server_cid()? != before, "the same domain");
+    reach_both_ways(ends)
+}
+
+/// The server is migrated to the host that it is on. Where that cannot be done, as with PV guests, its sockets stay.
+pub fn migrated(ends: &Ends<'_>) -> Result<()> {
+    let _server = ends.server.serve("vsock")?;
     reach(ends)?;
-    let _client = ends.client.serve("vsock")?;
-    let back = Ends {
+    let there = ends.there("vsock")?;
+    let waiting = ends.client.start_load("await", &there, &[])?;
+    waiting.wait_for_word("connected")?;
+    let before = ends.server_cid()?;
+    crate::scenarios::migrated(ends.bed, ends.server.machine.name())?;
+    let moved = ends.server_cid()? != before;
+    // It has ended before the domain goes on in its new place.
+    let text = waiting.output()?;
+    ensure!(text.contains("errno") == moved, "{text}");
+    reach_both_ways(ends)
+}
+
+/// Of a server that is there.
+fn reach_both_ways(ends: &Ends<'_>) -> Result<()> {
+    reach(ends)?;
+    reach_served(&Ends {
         server: ends.client.clone(),
         client: ends.server.clone(),
         ..*ends
-    };
-    reach(&back)
+    })
 }
 
 const LATE: &str = include_str!("late.py");
@@ -216,13 +235,11 @@ pub fn same_number(ends: &Ends<'_>) -> Result<()> {
     bed.checkpoint(name, &file)?;
     bed.dom0().run(&["rm", &file])?.ok()?;
     ensure!(ends.server_cid()? == before, "another domain");
-    let _client = ends.client.serve("vsock")?;
-    let back = Ends {
+    reach_served(&Ends {
         server: ends.client.clone(),
         client: ends.server.clone(),
         ..*ends
-    };
-    reach(&back)
+    })
 }
 
 #[cfg(test)]

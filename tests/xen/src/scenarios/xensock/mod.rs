@@ -94,7 +94,7 @@ pub const CHECKED: [&str; 11] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 16] = [
+pub const BETWEEN_DOMAINS: [Scenario; 18] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
@@ -107,20 +107,23 @@ pub const BETWEEN_DOMAINS: [Scenario; 16] = [
     one("xensock_datagrams", datagrams::datagrams),
     one("xensock_busy", busy::busy),
     one("xensock_idle", idle::idle),
+    one("xensock_namespaces", rules::namespaces),
     one("xensock_ioctl", control::ioctl),
     one("xensock_figures", sight::figures),
     one("xensock_traced", sight::traced),
     one("xensock_link_traced", sight::link_traced),
+    one("xensock_contact", sight::contact),
 ];
 
 /// For two domains, of which the server may come to its end.
-pub const FATES: [Scenario; 7] = [
+pub const FATES: [Scenario; 8] = [
     one("xensock_stalled", stall::stalled),
     one("xensock_stalled_end", stall::stalled_end),
     one("xensock_destroyed", fate::destroyed),
     one("xensock_late", fate::late),
     one("xensock_paused", fate::paused),
     one("xensock_restored", fate::restored),
+    one("xensock_migrated", fate::migrated),
     one("xensock_same_number", fate::same_number),
 ];
 

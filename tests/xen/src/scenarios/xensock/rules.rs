@@ -24,6 +24,17 @@ const ASKED: usize = 40;
 const CALLED: usize = 32;
 const ENOBUFS: &str = "105";
 const PROGRAM: &str = "/tmp/nobody.py";
+/// In a network namespace.
+const HIDDEN: u32 = 5101;
+/// Runs its second word in a network namespace whose mode is the first one.
+const NAMESPACE: &str =
+    "echo $0 > /proc/sys/net/vsock/child_ns_mode; exec unshare --net sh -c \"$1\"";
+/// What nobody but root may do.
+const BIND: &str = "import os, socket\n\
+    os.setuid(65534)\n\
+    end = socket.socket(socket.AF_VSOCK)\n\
+    try: end.bind((socket.VMADDR_CID_ANY, 700))\n\
+    except PermissionError: print('denied')";
 
 /// Starts what answers on a port of the server.
 fn answer<'a>(ends: &'a Ends<'_>, port: u32) -> Result<Started<'a>> {
@@ -60,6 +71,8 @@ pub fn rules(ends: &Ends<'_>) -> Result<()> {
     says([OPEN, OPEN])?;
     let refused = server.figure("refused_rule")? - known;
     ensure!(refused == 6, "{refused} count as refused by the rules");
+    let bound = server.run(&["python3", "-c", BIND])?;
+    ensure!(bound.trim() == "denied", "a program has a privileged port");
     by_uuid(ends)?;
     what_is_no_rule(ends)
 }
@@ -229,6 +242,37 @@ pub fn limits(ends: &Ends<'_>) -> Result<()> {
         ends.server.cannot_set(name, text, ERANGE)?;
     }
     ends.server.cannot_set("first_ring_kb", "four", EINVAL)
+}
+
+fn in_namespace<'a>(mode: &'a str, line: &'a str) -> [&'a str; 7] {
+    ["unshare", "--net", "sh", "-ec", NAMESPACE, mode, line]
+}
+
+/// In a network namespace of mode "local" nobody else is to be reached, and nobody can be reached there; mode "global"
+/// changes nothing.
+pub fn namespaces(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    let _server = answer(ends, PORT)?;
+    ends.socat_says(PORT, OPEN)?;
+    let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
+    let connect = format!("echo hello | socat -t 10 - {there} 2>&1 || true");
+    for (mode, words) in [("global", "hello"), ("local", "Network is unreachable")] {
+        let said = ends.client.run(&in_namespace(mode, &connect))?;
+        ensure!(said.contains(words), "{mode}: {said:?}");
+    }
+    for (mode, words) in [("global", OPEN), ("local", "Connection reset")] {
+        let listen = format!(
+            "socat VSOCK-LISTEN:{HIDDEN},fork EXEC:cat &
+             trap \"kill $!\" TERM
+             until ss --vsock --listening --no-header | grep -q :{HIDDEN}; do sleep 0.1; done
+             echo listens; wait"
+        );
+        let listener = ends.server.start(&in_namespace(mode, &listen))?;
+        listener.wait_for_word("listens")?;
+        let said = ends.socat_says(HIDDEN, words);
+        said.with_context(|| format!("a listener where the mode is {mode}"))?;
+    }
+    Ok(())
 }
 
 /// Any program may connect to domains that there are not, but not to as many as it likes.

@@ -2,7 +2,8 @@
 //! What xensock tells of itself: figures, trace events, debugfs.
 
 use super::knobs::Knobs;
-use super::{CID_HOST, DOM0, Ends};
+use super::{CID_HOST, DOM0, End, Ends, fate};
+use crate::scenarios::number;
 use anyhow::{Context, Result, ensure};
 
 const PORT: u32 = 5200;
@@ -11,6 +12,11 @@ const BYTES: u64 = 1_000_000;
 const EVENTS: &str = "/sys/kernel/tracing/events/xensock/enable";
 const TRACE: &str = "/sys/kernel/tracing/trace";
 const LINKS: &str = "/sys/kernel/debug/xensock/links";
+const TRACING: &str = "/sys/kernel/tracing";
+/// What every request to xenstore goes through.
+const PROBE: &str = "p:kprobes/bed_xenstore xs_talkv\n";
+/// The address of a domain that there is not.
+const NO_DOMAIN: u32 = 10_000;
 
 /// A file goes to a port of the server and back.
 pub fn echo(ends: &Ends<'_>, port: u32) -> Result<()> {
@@ -183,5 +189,45 @@ pub fn link_traced(ends: &Ends<'_>) -> Result<()> {
             .with_context(|| format!("no {words:?} in {trace}"))
     };
     ensure!(at("up")? < at("down")?, "{trace}");
+    Ok(())
+}
+
+/// After the first contact no connection asks xenstore for anything.
+pub fn contact(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    let _server = ends.server.serve("vsock")?;
+    fate::reach(ends)?;
+    let traced = [&ends.client, &ends.server];
+    let traced = traced.iter().filter(|end| end.machine.name() != DOM0);
+    let traced: Vec<_> = traced.collect();
+    let enable = |end: &End<'_>, on: &str| {
+        let file = format!("{TRACING}/events/kprobes/enable");
+        end.machine.write(&file, on)
+    };
+    for end in &traced {
+        end.machine
+            .write(&format!("{TRACING}/kprobe_events"), PROBE)?;
+        enable(end, "1")?;
+    }
+    let asked = |end: &End<'_>| {
+        let profile = format!("{TRACING}/kprobe_profile");
+        number(&end.machine, &profile, "bed_xenstore ")
+    };
+    ends.client
+        .load("connects", &ends.there("vsock")?, &["100"])?;
+    for end in &traced {
+        let (name, asked) = (end.machine.name(), asked(end)?);
+        ensure!(asked == 0, "{name} has asked xenstore {asked} times");
+    }
+    if ends.client.machine.name() != DOM0 {
+        let nobody = format!("VSOCK-CONNECT:{NO_DOMAIN}:{NOBODY}");
+        let call = format!("! socat - {nobody} </dev/null 2>&1");
+        ends.client.shell(&call)?;
+        ensure!(asked(&ends.client)? > 0, "nothing is counted");
+    }
+    for end in &traced {
+        enable(end, "0")?;
+        end.machine.write(&format!("{TRACING}/kprobe_events"), "")?;
+    }
     Ok(())
 }
