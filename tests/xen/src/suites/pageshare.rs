@@ -13,6 +13,8 @@ use std::time::Duration;
 
 const DOM0_MIB: u32 = 704;
 const GUEST_MIB: u32 = 256;
+/// Room for a guest that is there twice while it migrates.
+const SPARE_MIB: u32 = GUEST_MIB + 32;
 /// Where the module's own header is.
 const HEADERS: &str = "pageshare/uapi";
 
@@ -61,6 +63,7 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
     let mut host = Host::new(pass.name)
         .limit(pass.limit)
         .dom0_mib(DOM0_MIB)
+        .spare_mib(SPARE_MIB)
         .accel(accel)
         .dom0_module("pageshare")
         .file(&tool, "pageshare")

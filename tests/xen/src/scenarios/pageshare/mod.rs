@@ -44,7 +44,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 22] = [
+pub const SCENARIOS: [Scenario; 24] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -56,6 +56,8 @@ pub const SCENARIOS: [Scenario; 22] = [
     scenario("pageshare_retired", ONE, returns::retired),
     scenario("pageshare_idle", ONE, returns::idle),
     scenario("pageshare_restored", FROM_DOM0, returns::restored),
+    scenario("pageshare_migrated", ONE, returns::migrated),
+    scenario("pageshare_still", ONE, returns::still),
     scenario("pageshare_again", ONE, returns::again),
     scenario(OFFERED, ONE, offered::offered),
     scenario("pageshare_offered_kept", ONE, offered::kept),

@@ -2,8 +2,9 @@
 //! What members have mapped comes back: because its owner wants it, because nobody uses it, or because the
 //! member is saved.
 
-use super::{DOM0, End, Ends, FILLED, GRANTED, MADE, MOUNT, STATE};
+use super::{End, Ends, FILLED, GRANTED, MADE, MOUNT, STATE};
 use anyhow::{Context, Result, ensure};
+use bed::Bed;
 use std::time::Duration;
 
 const SYSFS: &str = "/sys/class/misc/pageshare";
@@ -93,8 +94,8 @@ fn check_trace(end: &End<'_>, events: &[&str]) -> Result<()> {
 
 /// The owner takes its content back, again and again, while programs read it and have it mapped.
 pub fn withdrawn(ends: &Ends<'_>) -> Result<()> {
-    // dom0 has no tracefs.
-    let traced = |end: &&End<'_>| end.machine.name() != DOM0;
+    // dom0 has no tracefs, nor has a kernel with KASAN.
+    let traced = |end: &&End<'_>| end.machine.read(TRACE).is_ok();
     for end in [&ends.owner, &ends.member].into_iter().filter(traced) {
         end.shell(&format!("echo 1 > {EVENTS}"))?;
     }
@@ -198,20 +199,50 @@ pub fn idle(ends: &Ends<'_>) -> Result<()> {
     ends.umount()
 }
 
-/// The member is saved and goes on as another domain, with a program that reads all the time.
-pub fn restored(ends: &Ends<'_>) -> Result<()> {
+/// The member goes on as another domain, with a program that reads all the time.
+fn moved(ends: &Ends<'_>, by: impl FnOnce(&Bed, &str) -> Result<()>) -> Result<()> {
     let sum = shared_file(ends, "area")?;
     ends.owner.shell("pageshare allow area 'allow *'")?;
     let watch = Watch::start(&ends.member)?;
-    let (bed, name) = (ends.bed, ends.member.machine.name());
-    let saved = format!("/tmp/{name}.save");
-    bed.save(name, &saved)?;
-    ends.wait_until_nothing_is_granted("area")?;
-    bed.restore(name, &saved)?;
-    bed.dom0().run(&["rm", &saved])?.ok()?;
-    ensure!(sum_of(ends)? == sum, "another file after it was restored");
+    let before = ends.domid(&ends.member)?;
+    by(ends.bed, ends.member.machine.name())?;
+    ensure!(ends.domid(&ends.member)? != before, "the same domain");
+    ensure!(sum_of(ends)? == sum, "another file in the new domain");
     let rounds = watch.stop()?;
     println!("# {rounds} readings");
+    ends.umount()?;
+    ends.wait_until_nothing_is_granted("area")?;
+    super::fate::wait_until_gone(ends, before)
+}
+
+/// The member is saved and restored.
+pub fn restored(ends: &Ends<'_>) -> Result<()> {
+    moved(ends, |bed, name| {
+        let saved = format!("/tmp/{name}.save");
+        bed.save(name, &saved)?;
+        ends.wait_until_nothing_is_granted("area")?;
+        bed.restore(name, &saved)?;
+        bed.dom0().run(&["rm", &saved])?.ok().map(drop)
+    })
+}
+
+/// The member is migrated to the host that it is on.
+pub fn migrated(ends: &Ends<'_>) -> Result<()> {
+    moved(ends, crate::scenarios::migrated)
+}
+
+/// A member that stands still gives nothing back: the owner is told which one, and goes on.
+pub fn still(ends: &Ends<'_>) -> Result<()> {
+    let sum = shared_file(ends, "area")?;
+    let (dom0, name) = (ends.bed.dom0(), ends.member.machine.name());
+    let domid = ends.domid(&ends.member)?;
+    dom0.run(&["xl", "pause", name])?.ok()?;
+    let why = ends.owner.refusal("pageshare withdraw area");
+    dom0.run(&["xl", "unpause", name])?.ok()?;
+    let (why, says) = (why?, format!("domain {domid} does not give back"));
+    ensure!(why.contains(&says), "{why}");
+    ends.wait_until_nothing_is_granted("area")?;
+    ensure!(sum_of(ends)? == sum, "another file in the end");
     ends.umount()
 }
 
