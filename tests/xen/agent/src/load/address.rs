@@ -3,11 +3,16 @@
 
 use anyhow::{Context, Result, bail};
 use socket2::{Domain, SockAddr, Socket, Type};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// So many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
+
+/// So often a connection is tried that was not there in time: where all processors are emulated, and busy, it may take
+/// longer than the two seconds for which a socket of AF_VSOCK waits.
+const TRIES: u32 = 10;
 
 /// A family, a type and an address.
 pub struct Address {
@@ -37,13 +42,23 @@ pub fn parse(text: &str) -> Result<Address> {
 }
 
 impl Address {
-    fn socket(&self) -> Result<Socket> {
-        Ok(Socket::new(self.domain, self.kind, None)?)
+    fn socket(&self) -> std::io::Result<Socket> {
+        Socket::new(self.domain, self.kind, None)
     }
 
     pub fn connect(&self) -> Result<Socket> {
+        for _ in 1..TRIES {
+            match self.connect_once() {
+                Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                done => return done.context("connect"),
+            }
+        }
+        self.connect_once().context("connect")
+    }
+
+    fn connect_once(&self) -> std::io::Result<Socket> {
         let socket = self.socket()?;
-        socket.connect(&self.name).context("connect")?;
+        socket.connect(&self.name)?;
         self.prepare(&socket)?;
         Ok(socket)
     }
@@ -66,7 +81,7 @@ impl Address {
     }
 
     /// For either end: what is written is to leave at once.
-    pub fn prepare(&self, socket: &Socket) -> Result<()> {
+    pub fn prepare(&self, socket: &Socket) -> std::io::Result<()> {
         if self.domain == Domain::IPV4 {
             socket.set_tcp_nodelay(true)?;
         }

@@ -2,7 +2,7 @@
 //! Who may connect, and how much one domain may have.
 
 use super::knobs::Knobs;
-use super::sight::echo;
+use super::sight::{answers, echo};
 use super::{CID_HOST, DOM0, Ends, Started, wait_until};
 use anyhow::{Context, Result, ensure};
 
@@ -36,16 +36,10 @@ const BIND: &str = "import os, socket\n\
     try: end.bind((socket.VMADDR_CID_ANY, 700))\n\
     except PermissionError: print('denied')";
 
-/// Starts what answers on a port of the server.
-fn answer<'a>(ends: &'a Ends<'_>, port: u32) -> Result<Started<'a>> {
-    let listen = format!("VSOCK-LISTEN:{port},fork");
-    ends.server.listen(&["socat", &listen, "EXEC:cat"], port)
-}
-
 /// By domain, by port, by default, and by UUID where it can be known.
 pub fn rules(ends: &Ends<'_>) -> Result<()> {
     let _knobs = Knobs::new(ends)?;
-    let _servers = [answer(ends, PORT)?, answer(ends, PRIVILEGED)?];
+    let _servers = [answers(ends, PORT)?, answers(ends, PRIVILEGED)?];
     let (server, client) = (&ends.server, ends.cid(&ends.client)? - CID_HOST);
     let says = |words: [&str; 2]| {
         ends.socat_says(PORT, words[0])?;
@@ -126,7 +120,7 @@ fn what_is_no_rule(ends: &Ends<'_>) -> Result<()> {
 /// What programs of a domain may connect to.
 pub fn rules_out(ends: &Ends<'_>) -> Result<()> {
     let _knobs = Knobs::new(ends)?;
-    let _servers = [answer(ends, PORT)?, answer(ends, PRIVILEGED)?];
+    let _servers = [answers(ends, PORT)?, answers(ends, PRIVILEGED)?];
     let (client, server) = (&ends.client, ends.server_cid()? - CID_HOST);
     let known = client.figure("denied")?;
     client.set("rules_out", &format!("deny {server}, ports {PORT}"))?;
@@ -152,11 +146,11 @@ pub fn closed(ends: &Ends<'_>) -> Result<()> {
     load("1")?;
     ensure!(ends.server.knob("default_policy")? == "closed");
     let _knobs = {
-        let _server = answer(ends, PORT)?;
+        let _server = answers(ends, PORT)?;
         ends.socat_says(PORT, REFUSED)?;
         Knobs::new(ends)?
     };
-    let _server = answer(ends, PORT)?;
+    let _server = answers(ends, PORT)?;
     ends.socat_says(PORT, OPEN)
 }
 
@@ -203,7 +197,7 @@ fn rings_stay(ends: &Ends<'_>) -> Result<()> {
 /// Connections and memory, at either end.
 pub fn limits(ends: &Ends<'_>) -> Result<()> {
     let knobs = Knobs::new(ends)?;
-    let _server = answer(ends, PORT)?;
+    let _server = answers(ends, PORT)?;
     ends.socat_says(PORT, OPEN)?;
     let most = MOST.to_string();
     let memory = (LINK_KIB + CONNECTION_KIB * (MOST as u64 + 1) - 1).to_string();
@@ -252,7 +246,7 @@ fn in_namespace<'a>(mode: &'a str, line: &'a str) -> [&'a str; 7] {
 /// changes nothing.
 pub fn namespaces(ends: &Ends<'_>) -> Result<()> {
     let _knobs = Knobs::new(ends)?;
-    let _server = answer(ends, PORT)?;
+    let _server = answers(ends, PORT)?;
     ends.socat_says(PORT, OPEN)?;
     let there = format!("VSOCK-CONNECT:{}:{PORT}", ends.server_cid()?);
     let connect = format!("echo hello | socat -t 10 - {there} 2>&1 || true");

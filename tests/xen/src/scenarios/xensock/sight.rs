@@ -2,7 +2,7 @@
 //! What xensock tells of itself: figures, trace events, debugfs.
 
 use super::knobs::Knobs;
-use super::{CID_HOST, DOM0, End, Ends, fate};
+use super::{CID_HOST, DOM0, End, Ends, Started, fate};
 use crate::scenarios::number;
 use anyhow::{Context, Result, ensure};
 
@@ -18,7 +18,16 @@ const PROBE: &str = "p:kprobes/bed_xenstore xs_talkv\n";
 /// The address of a domain that there is not.
 const NO_DOMAIN: u32 = 10_000;
 
-/// A file goes to a port of the server and back.
+/// What answers on a port of the server, once all that it is sent is there: socat waits where it writes, so two that
+/// write to each other would wait for ever when both rings are full.
+pub fn answers<'a>(ends: &'a Ends<'_>, port: u32) -> Result<Started<'a>> {
+    let listen = format!("VSOCK-LISTEN:{port},fork");
+    let keep = "SYSTEM:cat >/tmp/kept-$$; cat /tmp/kept-$$; rm /tmp/kept-$$";
+    let argv = ["socat", "-t", "60", &listen, keep];
+    ends.server.listen(&argv, port)
+}
+
+/// A file goes to a port of the server, where `answers` is, and back.
 pub fn echo(ends: &Ends<'_>, port: u32) -> Result<()> {
     let there = format!("VSOCK-CONNECT:{}:{port}", ends.server_cid()?);
     let line = format!(
@@ -42,8 +51,7 @@ pub fn figures(ends: &Ends<'_>) -> Result<()> {
         "events_received",
     ];
     let _knobs = Knobs::new(ends)?;
-    let listen = format!("VSOCK-LISTEN:{PORT},fork");
-    let _server = ends.server.listen(&["socat", &listen, "EXEC:cat"], PORT)?;
+    let _server = answers(ends, PORT)?;
     let all = || -> Result<[[u64; NAMES.len()]; 2]> {
         let mut found = [[0; NAMES.len()]; 2];
         for (end, row) in [&ends.client, &ends.server].into_iter().zip(&mut found) {
@@ -96,8 +104,7 @@ pub fn figures(ends: &Ends<'_>) -> Result<()> {
 /// What happens is traced at both ends, and debugfs shows a connection that is there.
 pub fn traced(ends: &Ends<'_>) -> Result<()> {
     let _knobs = Knobs::new(ends)?;
-    let listen = format!("VSOCK-LISTEN:{PORT},fork");
-    let _server = ends.server.listen(&["socat", &listen, "EXEC:cat"], PORT)?;
+    let _server = answers(ends, PORT)?;
     // dom0 has no tracefs.
     let seen = [&ends.client, &ends.server];
     let seen: Vec<_> = seen
