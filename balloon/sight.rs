@@ -2,6 +2,11 @@
 
 //! What the curious see: trace events, and the files in `/sys/kernel/debug/xenballoon/`.
 
+#[cfg(CONFIG_KUNIT)]
+use crate::linux::faults::{
+    self,
+    Site, //
+};
 use crate::{
     engine::View,
     invariants::Facts,
@@ -250,6 +255,8 @@ impl Sight {
                     dir.read_callback_file(c"invariants", subject, &|s, f| s.invariants(f));
                     dir.read_callback_file(c"bytes_by_order", subject, &|s, f| s.bytes_by_order(f));
                     dir.read_callback_file(c"longest_call_us", subject, &|_, f| longest(f));
+                    #[cfg(CONFIG_KUNIT)]
+                    dir.write_only_file(c"fail_add_memory", faults::times(Site::AddMemory));
                 }),
             }))
         })

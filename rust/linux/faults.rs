@@ -12,6 +12,7 @@
 use crate::bindings;
 use kernel::{
     ffi::{
+        c_char,
         c_int,
         c_long,
         c_uint,
@@ -47,10 +48,14 @@ pub enum Site {
     P2mWrite,
     /// Getting a part of the P2M, in a PV domain.
     P2mAlloc,
+    /// Adding memory to the kernel.
+    AddMemory,
+    /// Having added memory come online: whatever the fault, somebody objects.
+    Online,
 }
 
 /// How many sites there are.
-const SITES: usize = 7;
+const SITES: usize = 9;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +97,7 @@ impl Slot {
     const fn new() -> Self {
         Self {
             kind: Atomic::new(0),
-            first: Atomic::new(0),
+            first: Atomic::new(kernel::bindings::ENOMEM as usize),
             second: Atomic::new(0),
             skip: Atomic::new(0),
             times: Atomic::new(0),
@@ -167,6 +172,12 @@ pub fn arm(site: Site, fault: Fault, skip: usize, times: usize) -> Armed {
     slot.skip.store(skip, Relaxed);
     slot.times.store(times, Relaxed);
     Armed(site)
+}
+
+/// Returns how many times more a fault happens at a site: that there is no memory, if none was ever
+/// armed. For tests that see a module from outside.
+pub fn times(site: Site) -> &'static Atomic<usize> {
+    &Slot::of(site).times
 }
 
 impl Armed {
@@ -354,6 +365,33 @@ pub(crate) unsafe fn alloc_p2m_entry(pfn: c_ulong) -> c_int {
         // SAFETY: By the requirements.
         _ => unsafe { bindings::xen_alloc_p2m_entry(pfn) },
     }
+}
+
+/// Adds memory to the kernel.
+///
+/// # Safety
+///
+/// As for the kernel's function.
+#[cfg(all(CONFIG_MEMORY_HOTPLUG, CONFIG_MEMORY_HOTREMOVE))]
+pub(crate) unsafe fn add_memory_driver_managed(
+    nid: c_int,
+    start: u64,
+    size: u64,
+    name: *const c_char,
+    flags: kernel::bindings::mhp_t,
+) -> c_int {
+    match Slot::of(Site::AddMemory).due() {
+        Some(Fault::Error(e)) => e.to_errno(),
+        // SAFETY: By the requirements.
+        _ => unsafe { kernel::bindings::add_memory_driver_managed(nid, start, size, name, flags) },
+    }
+}
+
+/// Returns whether somebody objects to what memory hotplug is about to do.
+#[cfg(all(CONFIG_MEMORY_HOTPLUG, CONFIG_MEMORY_HOTREMOVE))]
+pub(crate) fn objects(action: c_ulong) -> bool {
+    action == bindings::memory_block_state_MEM_GOING_ONLINE as c_ulong
+        && Slot::of(Site::Online).due().is_some()
 }
 
 /// What the kernel says of its pages, to the page.

@@ -30,6 +30,7 @@ pub mod failure;
 mod faults;
 #[path = "../../rust/xen/frame.rs"]
 pub mod frame;
+mod growth;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
 mod memory_disk;

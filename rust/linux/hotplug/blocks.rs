@@ -28,6 +28,7 @@ use kernel::{
     bindings::{
         self,
         notifier_block,
+        NOTIFY_BAD,
         NOTIFY_OK, //
     },
     container_of,
@@ -45,6 +46,20 @@ use kernel::{
     sync::Mutex,
     types::Opaque, //
 };
+
+#[cfg(CONFIG_KUNIT)]
+use crate::linux::faults::{
+    add_memory_driver_managed,
+    objects, //
+};
+#[cfg(not(CONFIG_KUNIT))]
+use bindings::add_memory_driver_managed;
+
+/// Nobody objects to what memory hotplug is about to do.
+#[cfg(not(CONFIG_KUNIT))]
+fn objects(_action: c_ulong) -> bool {
+    false
+}
 
 /// How far a block has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,7 +186,7 @@ impl Blocks {
         // SAFETY: There is no memory at these addresses, and nobody else uses them: if somebody has
         // begun to, the kernel finds out. By the type invariants the name stays.
         let ret = unsafe {
-            bindings::add_memory_driver_managed(
+            add_memory_driver_managed(
                 xen_bindings::xenoxide_memory_nid(start),
                 start,
                 bytes,
@@ -257,6 +272,9 @@ impl Blocks {
         action: c_ulong,
         data: *mut c_void,
     ) -> c_int {
+        if objects(action) {
+            return NOTIFY_BAD as c_int;
+        }
         if action == xen_bindings::memory_block_state_MEM_ONLINE as c_ulong {
             let block: *mut Opaque<notifier_block> = block.cast();
             // SAFETY: The block is `notifier` of a pinned `Self`, and `drop` waits for this

@@ -2,7 +2,7 @@
 //! More memory than a guest booted with: `xl mem-max` is raised while it runs.
 
 use super::{BOOT_MIB, MOST_MIB, Run, wait_until};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bed::balloon::{Balloon, SYSFS};
 
 /// By name.
@@ -14,6 +14,8 @@ const HIGHER_MIB: u64 = 700;
 /// What a machine needs for two guests that grow to that.
 pub const SPARE_MIB: u32 = 1024;
 
+/// As the kernel says it.
+const ENOMEM: &str = "-12";
 const BLOCKS: &str = "/sys/devices/system/memory";
 
 fn shell(balloon: &Balloon<'_>, line: &str) -> Result<String> {
@@ -48,6 +50,7 @@ pub fn beyond_boot(balloon: Balloon<'_>) -> Result<()> {
         Ok(balloon.number("info/max_kb")? == balloon.target_of(HIGHER_MIB))
     })?;
     if adder == "module" {
+        refused_by_the_kernel(&balloon)?;
         waits_for_online(&balloon)?;
         waits_for_the_host(&balloon)?;
     }
@@ -79,6 +82,13 @@ pub fn beyond_boot(balloon: Balloon<'_>) -> Result<()> {
     bed.allow(&name, MOST_MIB)
 }
 
+/// All there is so far, in KiB.
+fn all_kb(balloon: &Balloon<'_>) -> Result<u64> {
+    let there = ["current_kb", "info/held_kb", "info/builtin_kb"];
+    let mut all = there.iter();
+    all.try_fold(0, |sum, file| Ok(sum + balloon.number(file)?))
+}
+
 /// More than this would cost a guest a good part of what it has.
 const HUGE_MIB: u64 = 4096;
 
@@ -89,11 +99,8 @@ fn waits_for_the_host(balloon: &Balloon<'_>) -> Result<()> {
     wait_until("the larger static-max is heard of", || {
         Ok(balloon.number("info/max_kb")? == balloon.target_of(HUGE_MIB))
     })?;
-    // All there is so far, and from here on the host allows no more.
-    let there = ["current_kb", "info/held_kb", "info/builtin_kb"];
-    let all = there
-        .iter()
-        .try_fold(0, |sum, file| anyhow::Ok(sum + balloon.number(file)?))?;
+    // From here on the host allows no more.
+    let all = all_kb(balloon)?;
     balloon.reach(balloon.asked_for(all) / 1024)?;
     ensure!(balloon.sample()?.current_kb == all, "not all of {all} KiB");
     let known = blocks(balloon)?;
@@ -116,8 +123,38 @@ fn waits_for_the_host(balloon: &Balloon<'_>) -> Result<()> {
     balloon.reach(BOOT_MIB).map(drop)
 }
 
+/// How often the kernel refuses to add memory.
+const REFUSALS: usize = 4;
+/// A little more than there is without it.
+const LITTLE_MIB: u64 = 40;
+
+/// What the kernel refuses to add is told of, once in the log, and tried again until it is there.
+fn refused_by_the_kernel(balloon: &Balloon<'_>) -> Result<()> {
+    let (bed, guest) = (balloon.bed(), balloon.guest());
+    let error = || guest.read(&format!("{SYSFS}/info/hotplug_error"));
+    let mib = balloon.asked_for(all_kb(balloon)?) / 1024 + LITTLE_MIB;
+    let known = blocks(balloon)?;
+    let begin = bed.mark(guest.name())?;
+    guest.write(
+        "/sys/kernel/debug/xenballoon/fail_add_memory",
+        &REFUSALS.to_string(),
+    )?;
+    balloon.ask(mib)?;
+    wait_until("the kernel refuses", || Ok(error()? == ENOMEM))?;
+    ensure!(blocks(balloon)? == known, "something was added");
+    balloon.settle(balloon.target_of(mib))?;
+    ensure!(error()? == "0", "{} is left", error()?);
+    let end = bed.mark(guest.name())?;
+    let logs = bed.logs();
+    let log = logs.get(guest.name()).context("no log")?;
+    let lines = log[begin..end].iter();
+    let told = lines.filter(|line| line.text.contains("cannot add memory (-12)"));
+    ensure!(told.count() == 1, "not told once");
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
 /// A PV domain's kernel cannot remove memory.
-fn is_pv(balloon: &Balloon<'_>) -> Result<bool> {
+pub(super) fn is_pv(balloon: &Balloon<'_>) -> Result<bool> {
     let state = balloon.guest().read("/sys/kernel/debug/xenballoon/state")?;
     Ok(state.lines().any(|line| line == "kind: pv"))
 }
