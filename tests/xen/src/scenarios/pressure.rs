@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Guests that run out of memory, and guests that do not use theirs.
 
+use super::growth::is_pv;
 use super::{BOOT_MIB, MOST_MIB, Run, number, wait_until};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use bed::Machine;
 use bed::balloon::{Balloon, SYSFS};
 use std::time::Duration;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 5] = [
+pub const SCENARIOS: [(&str, Run); 6] = [
     ("balloon_relief", relief),
+    ("balloon_starved_under_way", starved_under_way),
     ("balloon_auto_return", auto_return),
     ("balloon_settings", settings),
     ("balloon_default_floor", default_floor),
     ("balloon_c_names", c_names),
 ];
 
+/// Little above the floor of a guest that may have `MOST_MIB`.
+const LOW_MIB: u64 = 150;
 const FILL_LIMIT: Duration = Duration::from_secs(180);
 
 /// Memory filled with what cannot be reclaimed; emptied when dropped.
@@ -79,6 +83,54 @@ pub(super) fn relief(balloon: Balloon<'_>) -> Result<()> {
     balloon.settle(target)?;
     set(&balloon, "hold_off_ms", "5000")?;
     balloon.reach(BOOT_MIB).map(drop)
+}
+
+/// What a step is to have in hand when memory runs out, of the 80 MiB that it takes, and what is then wanted beyond
+/// what is available: less than it has, and more than the kernel's own reserves.
+const IN_HAND_KB: u64 = 32 * 1024;
+const MORE_KB: u64 = 20 * 1024;
+/// In which a step of so much comes.
+const STEP_WITHIN_S: u64 = 15;
+/// How often a step is waited for.
+const STEPS: u32 = 10;
+
+/// Memory runs out while a step has some in hand, and the host gives none of it back: it stays, and nobody is
+/// killed.
+fn starved_under_way(balloon: Balloon<'_>) -> Result<()> {
+    let guest = balloon.guest();
+    if is_pv(&balloon)? {
+        println!("# {}: a step has too little in hand", guest.name());
+        return Ok(());
+    }
+    let words = [IN_HAND_KB, MORE_KB, STEP_WITHIN_S].map(|number| number.to_string());
+    let starve = ["/bin/starve", &words[0], &words[1], &words[2]];
+    for step in 1..=STEPS {
+        balloon.reach(BOOT_MIB)?;
+        let killed = number(guest, "/proc/vmstat", "oom_kill ")?;
+        let spared = balloon.number("info/spared_kb")?;
+        let output = std::thread::scope(|scope| -> Result<_> {
+            let starving = scope.spawn(|| guest.run_within(&starve, FILL_LIMIT));
+            // It is there before a step is.
+            std::thread::sleep(Duration::from_millis(500));
+            balloon.ask(LOW_MIB)?;
+            let ended = starving.join();
+            ended.map_err(|_| anyhow::anyhow!("starve panics"))?
+        })?;
+        ensure!(
+            number(guest, "/proc/vmstat", "oom_kill ")? == killed,
+            "out of memory"
+        );
+        let filled = output.ok()?.stdout;
+        let spared = balloon.number("info/spared_kb")? - spared;
+        if spared > 0 {
+            println!(
+                "# step {step}: {} KiB filled, {spared} stayed",
+                filled.trim()
+            );
+            return balloon.reach(BOOT_MIB).map(drop);
+        }
+    }
+    bail!("no step of {STEPS} was met")
 }
 
 pub(super) fn auto_return(balloon: Balloon<'_>) -> Result<()> {

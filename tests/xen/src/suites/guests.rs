@@ -3,7 +3,7 @@
 
 use super::{check_logs, tell_boot};
 use crate::report::Suite;
-use crate::scenarios::client::equip;
+use crate::scenarios::client::{equip, plain};
 use crate::scenarios::host::Alone;
 use crate::scenarios::{self, Scenario};
 use anyhow::Result;
@@ -28,11 +28,8 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
             true => guest.later(),
             false => guest,
         };
-        host = host.guest(equip(
-            guest.module("xenballoon"),
-            "xenballoon",
-            "balloon/uapi",
-        )?);
+        let guest = plain(guest.module("xenballoon"), "starve")?;
+        host = host.guest(equip(guest, "xenballoon", "balloon/uapi")?);
     }
     host = scenarios::host::equip(host.dom0_module("xenballoon"));
     let bed = Bed::boot(host)?;
