@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults on purpose, for tests: what the hypervisor and the allocator may answer but hardly ever
-//! do. Only in kernels with KUnit.
+//! Faults on purpose, for tests: what the hypervisor, the allocator and memory hotplug may answer
+//! but hardly ever do. Only in kernels with KUnit.
 //!
 //! The functions with the names of calls make these calls, unless a fault is [armed](arm) for them.
 //! A fault does what it would be in reality: where the hypervisor is to have done a part of the
