@@ -19,8 +19,9 @@ const FIGURES: usize = 16;
 type Run = fn(Balloon<'_>) -> Result<()>;
 
 /// By name.
-pub const SCENARIOS: [(&str, Run); 3] = [
+pub const SCENARIOS: [(&str, Run); 4] = [
     ("balloon_statistics", statistics),
+    ("balloon_announced", announced),
     ("balloon_tracepoints", tracepoints),
     ("balloon_debugfs", debugfs),
 ];
@@ -121,6 +122,45 @@ fn statistics(balloon: Balloon<'_>) -> Result<()> {
     std::thread::sleep(Duration::from_millis(2500));
     ensure!(figures(&balloon)?.get("current_kb") == Some(&balloon.target_of(210)));
     reload(&balloon, &[]).map(drop)
+}
+
+/// Has the toolstack let a guest write to some of its folders, or not.
+fn let_write(balloon: &Balloon<'_>, allowed: bool) -> Result<()> {
+    let domid = balloon.bed().domid(balloon.guest().name())?;
+    let permission = format!("{}{domid}", if allowed { 'b' } else { 'r' });
+    for folder in ["control", "memory"] {
+        let path = format!("/local/domain/{domid}/{folder}");
+        let chmod = ["xenstore-chmod", &path, "n0", &permission];
+        balloon.bed().dom0().run(&chmod)?.ok()?;
+    }
+    Ok(())
+}
+
+/// Where the toolstack lets it, as XAPI and Qubes do, the module says that it is there, and what is used.
+fn announced(balloon: Balloon<'_>) -> Result<()> {
+    const FEATURE: &str = "control/feature-balloon";
+    const USED: &str = "memory/meminfo";
+    let (bed, name) = (balloon.bed(), balloon.guest().name().to_string());
+    ensure!(bed.xenstore_read(&name, FEATURE).is_err(), "there already");
+    let_write(&balloon, true)?;
+    let balloon = reload(&balloon, &["stats_ms=1000"])?;
+    wait_until("the module says that it is there", || {
+        Ok(bed
+            .xenstore_read(&name, FEATURE)
+            .is_ok_and(|text| text == "1"))
+    })?;
+    wait_until("what is used is told", || Ok(told(&balloon, USED).is_ok()))?;
+    let (used, total) = (told(&balloon, USED)?, told(&balloon, "data/meminfo_total")?);
+    ensure!(0 < used && used < total, "{used} of {total} KiB are used");
+    balloon.guest().rmmod("xenballoon")?;
+    ensure!(
+        bed.xenstore_read(&name, FEATURE).is_err(),
+        "said without the module"
+    );
+    // That one stays: others write it as well.
+    bed.xenstore_remove(&name, USED)?;
+    let_write(&balloon, false)?;
+    balloon.guest().insmod("xenballoon", &[])
 }
 
 /// A number that the guest has written.
