@@ -12,7 +12,7 @@ mod streams;
 
 use crate::metric::Metric;
 use anyhow::{Context, Result};
-use bed::{Kind, place};
+use bed::Kind;
 use pair::{Pair, Way};
 
 pub use picture::draw;
@@ -100,23 +100,4 @@ impl<T> Runs<T> {
         });
         metrics.collect()
     }
-}
-
-/// The program for libxenvchan, made when it is needed.
-fn compile_vchan() -> Result<std::path::PathBuf> {
-    let folder = place::clone_path("build/client");
-    std::fs::create_dir_all(&folder)?;
-    let (program, sdk) = (folder.join("vchan"), place::tools()?.join("sdk"));
-    let source = place::clone_path("tests/xen/client/vchan.c");
-    let include = format!("-I{}", sdk.join("include").display());
-    let libraries = format!("-L{}", sdk.join("lib").display());
-    let mut words: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s", "-o"]
-        .map(String::from)
-        .into();
-    words.push(program.display().to_string());
-    words.extend([include, source.display().to_string(), libraries]);
-    let names = ["vchan", "store", "evtchn", "gnttab", "toollog", "toolcore"];
-    words.extend(names.map(|name| format!("-lxen{name}")));
-    duct::cmd("gcc", words).run().context("compile vchan.c")?;
-    Ok(program)
 }

@@ -4,9 +4,9 @@
 //! The two have a processor each, and dom0 one for itself, so that nobody waits for another's turn; the third
 //! has the two guests' processors, as a program at either end of a socket has one there, too.
 
-use super::{Options, Runs, compile_vchan};
+use super::{Options, Runs};
 use anyhow::{Context, Result, ensure};
-use bed::{Bed, Guest, Host, Kind, Machine};
+use bed::{Bed, Guest, Host, Kind, Machine, tools};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Pair {
     /// Boots it and has somebody listen at each server's place.
     pub fn boot(kind: Kind, options: &Options) -> Result<Self> {
         let ours = !options.peers;
-        let vchan = compile_vchan()?;
+        let vchan = tools::vchan()?;
         let mut host = Host::new("bench")
             .cpus(3)
             .accel(&options.accel)

@@ -73,9 +73,9 @@ run | shell)
 test)
 	case ${1:-} in
 	kasan | *-kasan) prepare "${kasan[@]}" ;;
-	checked | *vsock* | *xensock*) prepare "${all[@]}" tools ;;
+	host | next | kunit | endurance) prepare "${all[@]}" ;;
 	*pageshare*) prepare "${all[@]}" trees ;;
-	*) prepare "${all[@]}" ;;
+	*) prepare "${all[@]}" tools ;;
 	esac
 	cargo_run bed test "$@"
 	;;

@@ -2,7 +2,7 @@
 //! More programs for dom0 and guests: a read-only disk image that the set-up makes, mounted at `/tools`.
 
 use crate::place;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 
 /// In guests.
@@ -26,4 +26,23 @@ pub fn image() -> Result<PathBuf> {
 /// `/sys`, `/run` and `/tmp`.
 pub fn command<'a>(argv: &[&'a str]) -> Vec<&'a str> {
     [&["chroot", "/tools"], argv].concat()
+}
+
+/// A program for libxenvchan, made when it is needed: `tests/xen/client/vchan.c`.
+pub fn vchan() -> Result<PathBuf> {
+    let folder = place::clone_path("build/client");
+    std::fs::create_dir_all(&folder)?;
+    let (program, sdk) = (folder.join("vchan"), place::tools()?.join("sdk"));
+    let source = place::clone_path("tests/xen/client/vchan.c");
+    let include = format!("-I{}", sdk.join("include").display());
+    let libraries = format!("-L{}", sdk.join("lib").display());
+    let mut words: Vec<String> = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s", "-o"]
+        .map(String::from)
+        .into();
+    words.push(program.display().to_string());
+    words.extend([include, source.display().to_string(), libraries]);
+    let names = ["vchan", "store", "evtchn", "gnttab", "toollog", "toolcore"];
+    words.extend(names.map(|name| format!("-lxen{name}")));
+    duct::cmd("gcc", words).run().context("compile vchan.c")?;
+    Ok(program)
 }

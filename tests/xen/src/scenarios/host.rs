@@ -41,29 +41,33 @@ pub fn equip(host: Host) -> Host {
     })
 }
 
+/// Has dom0 go to so many MiB, as a file of a balloon's counts them, and Xen as well.
+pub fn move_dom0(bed: &Bed, current: &str, mib: u64) -> Result<()> {
+    let dom0 = bed.dom0();
+    let before = dom0.read_number(current)?;
+    let xen = bed.xen_memory_kib("Domain-0")?;
+    dom0.run(&["xl", "mem-set", "0", &format!("{mib}m")])?
+        .ok()?;
+    dom0.wait_for(Until {
+        path: current,
+        equals: &(mib * 1024).to_string(),
+        poll: POLL,
+        limit: LIMIT,
+    })?;
+    let (after, xen_after) = (dom0.read_number(current)?, bed.xen_memory_kib("Domain-0")?);
+    ensure!(
+        after as i64 - before as i64 == xen_after as i64 - xen as i64,
+        "at {mib} MiB dom0 has {after} KiB of {before}, by Xen's count {xen_after} of {xen}"
+    );
+    Ok(())
+}
+
 /// dom0's balloon, by its own `xl`.
 fn dom0(bed: &Bed) -> Result<()> {
     let dom0 = bed.dom0();
     let current = format!("{SYSFS}/current_kb");
     let by_builtin = format!("{BUILTIN}/info/current_kb");
-    let set = |path: &str, mib: u64| {
-        let to = format!("{mib}m");
-        let before = dom0.read_number(path)?;
-        let xen = bed.xen_memory_kib("Domain-0")?;
-        dom0.run(&["xl", "mem-set", "0", &to])?.ok()?;
-        dom0.wait_for(Until {
-            path,
-            equals: &(mib * 1024).to_string(),
-            poll: POLL,
-            limit: LIMIT,
-        })?;
-        let (after, xen_after) = (dom0.read_number(path)?, bed.xen_memory_kib("Domain-0")?);
-        ensure!(
-            after as i64 - before as i64 == xen_after as i64 - xen as i64,
-            "at {mib} MiB dom0 has {after} KiB of {before}, by Xen's count {xen_after} of {xen}"
-        );
-        Ok(())
-    };
+    let set = |path: &str, mib: u64| move_dom0(bed, path, mib);
 
     let boot = dom0.read_number(&by_builtin)? / 1024;
     let low = boot - 100;

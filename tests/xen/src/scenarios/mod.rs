@@ -5,6 +5,7 @@ mod balloon;
 pub mod client;
 mod control;
 pub mod endurance;
+pub mod foreign;
 pub mod growth;
 pub mod host;
 pub mod pageshare;
@@ -52,6 +53,11 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         .chain(&growth::SCENARIOS)
         .chain(&endurance::SCENARIOS)
         .map(|&(name, run)| Scenario { name, run })
+}
+
+/// All that are run for themselves.
+pub fn alone() -> impl Iterator<Item = host::Alone> {
+    host::SCENARIOS.into_iter().chain(foreign::SCENARIOS)
 }
 
 /// Waits until something holds.

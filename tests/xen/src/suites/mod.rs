@@ -31,8 +31,9 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         .filter(|one| is_wanted(one.name, filter))
         .filter(|one| !filter.is_empty() || one.name != scenarios::endurance::MIGRATION)
         .collect();
-    let alone = scenarios::host::SCENARIOS.into_iter();
-    let alone: Vec<_> = alone.filter(|(name, _)| is_wanted(name, filter)).collect();
+    let alone: Vec<_> = scenarios::alone()
+        .filter(|(name, _)| is_wanted(name, filter))
+        .collect();
     let mut suites: Vec<(&str, Body<'_>)> = Vec::new();
     if is_wanted("host", filter) {
         suites.push(("host", Box::new(host::run)));
@@ -99,7 +100,7 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         suites.push(("pageshare-root", Box::new(run)));
     }
     if suites.is_empty() {
-        let alone = scenarios::host::SCENARIOS.map(|(name, _)| name);
+        let alone = scenarios::alone().map(|(name, _)| name);
         let names = scenarios::all().map(|scenario| scenario.name);
         let sockets = xensock::chosen(|_| true)
             .into_iter()
