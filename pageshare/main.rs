@@ -14,29 +14,10 @@
 //! `area` is pure. Every domain with the module may be both.
 
 use area::ring;
-use driver::Driver;
 use frame::Frame;
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
-use linux::{
-    device::Device,
-    param,
-    shrinker,
-    work::Worker, //
-};
-use member::Files;
-use owner::Areas;
-use settings::{
-    Settings,
-    MOST_PAGES, //
-};
-use xen::{
-    domain,
-    lifecycle::Pause,
-    store::Watch, //
-};
+use kernel::prelude::*;
+use linux::param;
+use service::Service;
 
 pub mod area;
 mod arguments;
@@ -66,6 +47,7 @@ pub mod once;
 mod owner;
 #[path = "../rust/linux/program.rs"]
 pub mod program;
+mod service;
 mod settings;
 #[path = "../rust/linux/space.rs"]
 pub mod space;
@@ -95,57 +77,16 @@ module! {
     },
 }
 
-/// The module. What brings new mounts and members goes before what serves them.
+/// The module.
 struct PageShare {
-    _device: Pin<KBox<Device<Worker<Driver>>>>,
-    _files: vfs::Registration<Files>,
-    _shrinker: shrinker::Registration<Areas>,
-    _pause: Pause<Worker<Driver>>,
-    _watch: Pin<KBox<Watch<Worker<Driver>>>>,
-    _links: Links,
-}
-
-/// All links and areas; they end with it.
-struct Links(Arc<Worker<Driver>>);
-
-impl Drop for Links {
-    fn drop(&mut self) {
-        self.0.end();
-    }
+    _service: Service,
 }
 
 impl kernel::Module for PageShare {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        domain::require()?;
         let pages = param::value::<u32>(module_parameters::pages.value());
-        if !(1..=MOST_PAGES).contains(&pages) {
-            pr_err!("pages is from 1 to {MOST_PAGES}\n");
-            return Err(EINVAL);
-        }
-        let settings = Arc::new(Settings::new(pages), GFP_KERNEL)?;
-        let driver = Worker::new(
-            c"pageshare",
-            kernel::static_lock_class!(),
-            Driver::new(module, settings),
-        );
-        let driver = Arc::pin_init(driver, GFP_KERNEL)?;
-        driver.prepare()?;
-        let links = Links(driver.clone());
-        let watch = KBox::pin_init(Watch::new(c"/local/domain", driver.clone()), GFP_KERNEL)?;
-        let pause = Pause::new(c"pageshare", driver.clone())?;
-        let files = vfs::Registration::new(module, driver.clone())?;
-        let shrinker = shrinker::Registration::new(c"pageshare", driver.areas().clone())?;
-        let device = Device::new(module, c"pageshare", driver.clone(), &surface::GROUPS);
-        let device = KBox::pin_init(device, GFP_KERNEL)?;
-
-        pr_info!("domain {}\n", driver.own());
         Ok(Self {
-            _device: device,
-            _files: files,
-            _shrinker: shrinker,
-            _pause: pause,
-            _watch: watch,
-            _links: links,
+            _service: Service::start(module, pages)?,
         })
     }
 }
