@@ -2,6 +2,12 @@
 
 //! What is wrong on purpose: how often, and how often it was.
 
+use crate::wrong::{
+    self,
+    What,
+    ALL,
+    STORM_ONE_IN, //
+};
 use kernel::{
     fmt,
     sync::atomic::{
@@ -10,52 +16,11 @@ use kernel::{
     }, //
 };
 
-/// What can be wrong.
-#[derive(Clone, Copy)]
-pub(crate) enum What {
-    /// An index of a connection's rings, or what goes with it, until it is written the next time.
-    Word = 0,
-    /// Likewise of a link's control rings.
-    LinkWord = 1,
-    /// Words for a moment, that are right again before anything else is done.
-    Moment = 2,
-    /// A word of a control message.
-    Message = 3,
-    /// A word of a packet's header.
-    Header = 4,
-    /// A word of what a link's page says first, for a while: grants, the version.
-    First = 5,
-    /// Bells for connections that nothing has happened to, or that there are none of.
-    Bell = 6,
-    /// An event that nobody has asked for.
-    Event = 7,
-    /// Headers of packets that the victim may be reading, for a moment.
-    HeaderMoment = 8,
-}
-
-/// By [`What`]: its name, and that it happens once in so many times.
-const ALL: [(&str, u64); 9] = [
-    ("words", 48),
-    ("link_words", 1024),
-    ("moments", 2),
-    ("messages", 32),
-    ("headers", 8),
-    ("first_words", 64),
-    ("bells", 16),
-    ("events", 64),
-    ("header_moments", 2),
-];
-
 /// Words or headers that are wrong one after the other, when some are for a moment.
-const MOMENTS: u64 = 128;
+pub(crate) const MOMENTS: u64 = 128;
 
-/// For so many wrong words there is a wrong header, at least: what is wrong ends connections, and
-/// most would never come to their first packet.
-const WORDS_PER_HEADER: u64 = 256;
-
-/// In a storm, and how often there is one.
+/// In a storm of events.
 const STORM_EVENTS: u64 = 2000;
-const STORM_ONE_IN: u64 = 16384;
 
 static STATE: Atomic<u64> = Atomic::new(0);
 static DONE: [Atomic<u64>; ALL.len()] = [const { Atomic::new(0) }; ALL.len()];
@@ -85,24 +50,14 @@ pub(crate) fn one_of<T: Copy>(all: &[T], none: T) -> T {
     all.get(at).copied().unwrap_or(none)
 }
 
-/// Whether it is the turn of headers to be wrong: indices and messages are right until one was.
-fn is_turn_of_headers() -> bool {
-    let done = |what| DONE[what as usize].load(Relaxed);
-    // One that is wrong for good ends its connection: it counts as many.
-    let headers = done(What::Header) * MOMENTS + done(What::HeaderMoment);
-    headers * WORDS_PER_HEADER < done(What::Moment)
+/// Returns how often something of [`ALL`] has happened.
+pub(crate) fn done(at: usize) -> u64 {
+    DONE.get(at).map_or(0, |done| done.load(Relaxed))
 }
 
 /// Whether this goes wrong now; if so it counts.
 pub(crate) fn strikes(what: What) -> bool {
-    let waits = match what {
-        What::Word | What::LinkWord | What::Moment | What::Message | What::First => {
-            is_turn_of_headers()
-        }
-        What::Header | What::HeaderMoment => !is_turn_of_headers(),
-        What::Bell | What::Event => false,
-    };
-    let strikes = !waits && below(ALL[what as usize].1) == 0;
+    let strikes = !wrong::waits(what) && below(ALL[what as usize].1) == 0;
     if strikes {
         DONE[what as usize].add(1, Relaxed);
     }
@@ -155,7 +110,7 @@ pub(crate) fn replace(bytes: &mut [u8]) {
 /// Returns how many events to send instead of one.
 pub(crate) fn events() -> u64 {
     match below(STORM_ONE_IN) {
-        0 => {
+        0 if !wrong::waits(What::Event) => {
             DONE[What::Event as usize].add(STORM_EVENTS, Relaxed);
             STORM_EVENTS
         }
@@ -165,8 +120,8 @@ pub(crate) fn events() -> u64 {
 
 /// Writes how often each has happened, a line for each.
 pub(crate) fn tell(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for ((name, _), done) in ALL.iter().zip(&DONE) {
-        writeln!(f, "{name} {}", done.load(Relaxed))?;
+    for (at, (name, _)) in ALL.iter().enumerate() {
+        writeln!(f, "{name} {}", done(at))?;
     }
     Ok(())
 }

@@ -45,6 +45,7 @@ mod lines;
 pub mod link;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
+#[path = "xensock/memory.rs"]
 mod memory;
 mod mutate;
 #[path = "../../xensock/peer/mod.rs"]
@@ -71,6 +72,9 @@ mod transport;
 pub mod vsock;
 #[path = "../../xensock/wishes.rs"]
 mod wishes;
+mod words;
+#[path = "xensock/wrong.rs"]
+mod wrong;
 pub mod xen;
 
 module! {

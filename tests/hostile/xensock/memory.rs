@@ -2,7 +2,7 @@
 
 //! Instead of the driver's `memory`: what is written to shared memory is wrong now and then.
 
-#[path = "../../xensock/memory.rs"]
+#[path = "../../../xensock/memory.rs"]
 mod honest;
 
 use crate::{
@@ -23,10 +23,9 @@ use crate::{
             MAGIC_OFFSET, //
         }, //
     },
-    mutate::{
-        self,
-        What, //
-    },
+    mutate,
+    words::flicker,
+    wrong::What,
     xen::domain::DomId, //
 };
 use core::ops::Deref;
@@ -44,22 +43,6 @@ use kernel::{
 
 /// Bytes of a packet's header.
 const HEADER: usize = 8;
-
-/// What each end of a ring writes.
-const PRODUCERS: [Field; 5] = [
-    Field::Prod,
-    Field::ProdFlags,
-    Field::ProdGen,
-    Field::SwitchAt,
-    Field::SpaceEvent,
-];
-const CONSUMERS: [Field; 5] = [
-    Field::Cons,
-    Field::ConsFlags,
-    Field::ConsGen,
-    Field::DataEvent,
-    Field::Limit,
-];
 
 /// So often the control rings' words are written before what was wrong in a link's page is mended:
 /// who has refused the link for it hears of the next call then.
@@ -194,18 +177,6 @@ impl RingAt {
         }
     }
 
-    /// Has words of the same end wrong for a moment each.
-    fn flicker(&self, field: Field) {
-        let of_producer = PRODUCERS.contains(&field);
-        let fields = if of_producer { PRODUCERS } else { CONSUMERS };
-        for _ in 0..mutate::moments(What::Moment) {
-            let field = mutate::one_of(&fields, field);
-            let right = self.honest.load(field);
-            self.honest.store(field, mutate::instead_of(right));
-            self.honest.store(field, right);
-        }
-    }
-
     fn spoilt(&self, field: Field, value: u32) -> u32 {
         self.memory.mend();
         // Otherwise this end itself would never hear again.
@@ -229,12 +200,12 @@ impl Lines for RingAt {
     }
 
     fn store(&self, field: Field, value: u32) {
-        self.flicker(field);
+        flicker(&self.honest, field);
         self.honest.store(field, self.spoilt(field, value));
     }
 
     fn store_release(&self, field: Field, value: u32) {
-        self.flicker(field);
+        flicker(&self.honest, field);
         self.honest.store_release(field, self.spoilt(field, value));
     }
 
