@@ -5,6 +5,7 @@
 use super::{
     attach,
     held::Held,
+    worker::PATIENCE_MS,
     Answer,
     Owner,
     State, //
@@ -38,7 +39,10 @@ use core::ops::Range;
 use kernel::{
     pr_warn_once,
     prelude::*,
-    time::Instant, //
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// What the digests of blocks are to be.
@@ -138,6 +142,7 @@ impl Owner {
     pub(super) fn obtain(&self, key: Key, proof: &Proof<'_>, span: Range<u32>) -> Result<Held<'_>> {
         let _scope = NoIo::begin();
         let (mut has_made_room, mut was_lost) = (false, false);
+        let began = Instant::<Monotonic>::now();
         let mut tries = 0;
         loop {
             let mut state = self.state.lock();
@@ -159,8 +164,10 @@ impl Owner {
                     has_made_room = true;
                 }
                 Outcome::Failed => return Err(EIO),
-                // Perhaps the owner is there, and has begun anew.
-                Outcome::Lost if !was_lost => was_lost = true,
+                // Perhaps the owner is there, and has begun anew: not one that lets us wait.
+                Outcome::Lost if !was_lost && began.elapsed().as_millis() < PATIENCE_MS => {
+                    was_lost = true;
+                }
                 Outcome::Lost => return Err(Failure::NotConnected.into()),
                 Outcome::Done if tries == TRIES => return Err(EIO),
                 Outcome::Done => tries += 1,

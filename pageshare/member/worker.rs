@@ -54,7 +54,7 @@ const LOOK_MS: Msecs = 250;
 const CALL_MS: i64 = 5_000;
 
 /// How long an owner may say nothing that somebody waits for, in milliseconds.
-const PATIENCE_MS: i64 = 15_000;
+pub(super) const PATIENCE_MS: i64 = 15_000;
 
 /// How long an owner may take to answer what it was asked, whatever else it says, in milliseconds.
 const ANSWER_MS: i64 = 60_000;
