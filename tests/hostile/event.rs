@@ -44,13 +44,19 @@ impl<H: Handler> Channel<H> {
 
     /// Sends an event to the peer, or many.
     pub fn notify(&self) {
-        for _ in 0..mutate::events() {
-            self.0.notify();
-        }
+        self.0.notify();
+        self.storm();
     }
 
-    /// As the driver's.
+    /// As the driver's, but there may be events.
     pub fn status(&self) -> Status {
+        self.storm();
         self.0.status()
+    }
+
+    fn storm(&self) {
+        for _ in 0..mutate::storm() {
+            self.0.notify();
+        }
     }
 }

@@ -5,8 +5,7 @@
 use crate::wrong::{
     self,
     What,
-    ALL,
-    STORM_ONE_IN, //
+    ALL, //
 };
 use kernel::{
     fmt,
@@ -107,15 +106,13 @@ pub(crate) fn replace(bytes: &mut [u8]) {
     }
 }
 
-/// Returns how many events to send instead of one.
-pub(crate) fn events() -> u64 {
-    match below(STORM_ONE_IN) {
-        0 if !wrong::waits(What::Event) => {
-            DONE[What::Event as usize].add(STORM_EVENTS, Relaxed);
-            STORM_EVENTS
-        }
-        _ => 1,
+/// Returns how many events to send for nothing.
+pub(crate) fn storm() -> u64 {
+    if !wrong::is_storm() {
+        return 0;
     }
+    DONE[What::Event as usize].add(STORM_EVENTS, Relaxed);
+    STORM_EVENTS
 }
 
 /// Writes how often each has happened, a line for each.

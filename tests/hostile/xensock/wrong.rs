@@ -3,6 +3,7 @@
 //! What is wrong with what a socket's peer writes, and how often.
 
 use crate::mutate::{
+    below,
     done,
     MOMENTS, //
 };
@@ -48,7 +49,7 @@ pub(crate) const ALL: [(&str, u64); 9] = [
 const WORDS_PER_HEADER: u64 = 256;
 
 /// How often there is a storm of events.
-pub(crate) const STORM_ONE_IN: u64 = 16384;
+const STORM_ONE_IN: u64 = 16384;
 
 /// Whether it is the turn of headers to be wrong: indices and messages are right until one was.
 fn is_turn_of_headers() -> bool {
@@ -66,4 +67,9 @@ pub(crate) fn waits(what: What) -> bool {
         What::Header | What::HeaderMoment => !is_turn_of_headers(),
         What::Bell | What::Event => false,
     }
+}
+
+/// Whether there is a storm of events now.
+pub(crate) fn is_storm() -> bool {
+    below(STORM_ONE_IN) == 0
 }
