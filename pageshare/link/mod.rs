@@ -46,7 +46,13 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 use packets::Packets;
 
@@ -55,14 +61,31 @@ use packets::Packets;
 struct Bell<T: Task + 'static> {
     #[pin]
     worker: IrqLock<Option<Arc<Worker<T>>>>,
+    /// An event has come since it was looked for messages.
+    rung: Atomic<bool>,
+    /// There was no message when it was looked for the last one's.
+    in_vain: Atomic<bool>,
+}
+
+impl<T: Task> Bell<T> {
+    /// Takes note of what was found. A peer that sends events for nothing is kept waiting.
+    fn looked(&self, found: bool) {
+        if self.rung.xchg(false, Relaxed) || found {
+            self.in_vain.store(!found, Relaxed);
+        }
+    }
 }
 
 impl<T: Task> Handler for Arc<Bell<T>> {
     fn event(&self) -> Seen {
         match &*self.worker.lock() {
             Some(worker) => {
+                self.rung.store(true, Relaxed);
                 worker.kick();
-                Seen::Work
+                match self.in_vain.load(Relaxed) {
+                    true => Seen::Nothing,
+                    false => Seen::Work,
+                }
             }
             None => Seen::Nothing,
         }
@@ -139,6 +162,8 @@ impl<T: Task> Link<T> {
         Arc::pin_init(
             pin_init!(Bell {
                 worker <- new_irq_lock!(None),
+                rung: Atomic::new(false),
+                in_vain: Atomic::new(false),
             }),
             GFP_KERNEL,
         )
@@ -209,7 +234,9 @@ impl<T: Task> Link<T> {
     ///
     /// Context: process context, may sleep.
     pub(crate) fn receive<'a>(&self, letter: &'a mut Letter) -> Result<Option<Message<'a>>, Lost> {
-        let Some((kind, len, event)) = self.packets.receive(letter)? else {
+        let received = self.packets.receive(letter)?;
+        self.bell.looked(received.is_some());
+        let Some((kind, len, event)) = received else {
             return Ok(None);
         };
         if event {
