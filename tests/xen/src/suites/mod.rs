@@ -83,6 +83,10 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             let run = |suite: &Suite| hostile::run(suite, pass, accel);
             suites.push((pass.name, Box::new(run)));
         }
+        if [asked, pass.name, pass.shared].contains(&filter) {
+            let run = |suite: &Suite| hostile::run_shared(suite, pass, accel);
+            suites.push((pass.shared, Box::new(run)));
+        }
     }
     for (pass, shared) in shared_areas(filter) {
         if !shared.is_empty() {

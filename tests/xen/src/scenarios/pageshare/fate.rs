@@ -3,6 +3,7 @@
 
 use super::{End, Ends, LIMIT, MADE, MOUNT, POLL};
 use anyhow::{Result, ensure};
+use bed::Bed;
 use std::time::Instant;
 
 /// A member that is destroyed has nothing left at its owner; one whose owner is destroyed reads what it
@@ -18,7 +19,7 @@ pub fn destroyed(ends: &Ends<'_>) -> Result<()> {
     let domid = ends.domid(&ends.member)?;
     ends.bed.destroy(member)?;
     ends.wait_until_nothing_is_granted("area")?;
-    wait_until_gone(ends, domid)?;
+    wait_until_gone(ends.bed, domid)?;
 
     let member = End::new(ends.bed, member)?;
     let ends = Ends {
@@ -43,15 +44,15 @@ pub fn destroyed(ends: &Ends<'_>) -> Result<()> {
     // What nobody reads any more is given back, though the tree stays mounted.
     ends.member
         .shell("echo 1 > /sys/class/misc/pageshare/member/idle_seconds")?;
-    wait_until_gone(&ends, owner)?;
+    wait_until_gone(ends.bed, owner)?;
     ends.umount()
 }
 
 /// Waits until nothing is left of a domain, not even a zombie.
-pub fn wait_until_gone(ends: &Ends<'_>, domid: u32) -> Result<()> {
+pub fn wait_until_gone(bed: &Bed, domid: u32) -> Result<()> {
     let start = Instant::now();
     loop {
-        let list = ends.bed.dom0().run(&["xl", "list"])?.ok()?.stdout;
+        let list = bed.dom0().run(&["xl", "list"])?.ok()?.stdout;
         let mut words = list
             .lines()
             .filter_map(|line| line.split_whitespace().nth(1));

@@ -4,6 +4,7 @@
 mod disk;
 mod fate;
 mod files;
+pub mod hostile;
 pub mod images;
 mod offered;
 mod refusals;

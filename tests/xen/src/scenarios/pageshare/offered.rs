@@ -249,7 +249,7 @@ pub fn lost(ends: &Ends<'_>) -> Result<()> {
     let told = program.finish()?;
     let wanted = format!("errno=0 examined={PAGES} shared={PAGES} supplied={PAGES}\n");
     ensure!(told == wanted, "{told}");
-    fate::wait_until_gone(ends, owner)
+    fate::wait_until_gone(ends.bed, owner)
 }
 
 /// What is not to be had: an area that takes no offers, or none; memory that can be written.
