@@ -10,7 +10,7 @@ use std::path::Path;
 const FOLDERS: [&str; 5] = ["dev", "proc", "sys", "run", "tmp"];
 
 /// Makes an image of ext4 with a directory for each of the releases, what is in `added` on top of that, and room
-/// for as much again.
+/// for as much again. Its blocks, and so its holes, are as large as those of an area.
 pub fn make_image(image: &Path, releases: &[&str], added: &Path) -> Result<()> {
     for name in FOLDERS {
         fs::create_dir_all(added.join(name))?;
@@ -27,7 +27,7 @@ pub fn make_image(image: &Path, releases: &[&str], added: &Path) -> Result<()> {
         made=$1 added=$2 image=$3 size=$4
         shift 4
         tar -cf - -C "$made" "$@" -C "$added" . |
-            mke2fs -q -t ext4 -m 0 -O ^has_journal -d - "$image" "$size""#;
+            mke2fs -q -t ext4 -b 4096 -m 0 -O ^has_journal -d - "$image" "$size""#;
     let size = format!("{}k", kib * 5 / 2);
     let paths = [&made, added, image].map(|path| path.to_string_lossy().into_owned());
     let mut words = vec!["-ec", line, "bash"];
