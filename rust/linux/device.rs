@@ -8,6 +8,7 @@
 //! C headers: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h),
 //! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h).
 
+use super::folder::Place;
 use core::{
     fmt::{
         Display,
@@ -305,6 +306,14 @@ impl<T: Ioctl> Device<T> {
                 to_result(unsafe { bindings::misc_register(slot) })
             }),
         })
+    }
+}
+
+impl<T: Send + Sync + 'static> Device<T> {
+    /// Where folders can be put that are in that of the device.
+    pub fn place(&self) -> Place<'_> {
+        // SAFETY: By the type invariants it is registered, and has a device of its own since then.
+        unsafe { Place::new(&raw mut (*(*self.misc.get()).this_device).kobj) }
     }
 }
 

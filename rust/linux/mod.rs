@@ -5,6 +5,7 @@
 pub mod device;
 #[cfg(CONFIG_KUNIT)]
 pub mod faults;
+pub mod folder;
 pub mod hotplug;
 pub mod irqlock;
 pub mod memory;
