@@ -2,17 +2,17 @@
 
 //! What the module keeps: areas and their members, and the owners that this domain is a member of.
 
+mod callers;
+
 use crate::{
-    area::{
-        rendezvous::Rendezvous,
-        wire, //
-    },
+    area::wire,
     arguments,
     linux::{
         device::{
             Call,
             Ioctl, //
         },
+        folder::Place,
         uapi::{
             ShareMember,
             SHARE_NEXT_MEMBER,
@@ -45,9 +45,10 @@ use crate::{
         }, //
     }, //
 };
+use callers::Callers;
 use kernel::{
+    fmt,
     new_mutex,
-    pr_warn_once,
     prelude::*,
     sync::{
         atomic::{
@@ -57,53 +58,11 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::{
-        Instant,
-        Monotonic,
-        Msecs, //
-    }, //
+    time::Msecs, //
 };
-
-/// At least so long calls wait after others, so that nobody can keep the worker busy with calls alone: a
-/// domain may call all the time.
-const CALLS_MS: Msecs = 20;
 
 /// How often members that are gone are dropped, and it is looked for what they have unmapped since.
 const REAP_MS: Msecs = 500;
-
-/// More domains than a host has.
-const CALLERS: usize = 4096;
-
-/// Domains that have called, and have no answer yet.
-struct Callers {
-    list: KVec<DomId>,
-    /// When they were taken last.
-    taken: Option<Instant<Monotonic>>,
-}
-
-impl Callers {
-    /// Adds one. Returns whether it was not there.
-    fn add(&mut self, caller: DomId) -> Result<bool> {
-        if self.list.contains(&caller) || self.list.len() == CALLERS {
-            return Ok(false);
-        }
-        self.list.push(caller, GFP_KERNEL)?;
-        Ok(true)
-    }
-
-    /// Takes them; none if others were taken just now. [`None`] if there are none.
-    fn take(&mut self) -> Option<KVec<DomId>> {
-        if self.list.is_empty() {
-            return None;
-        }
-        let waits = self.taken.map(|taken| taken.elapsed().as_millis());
-        if waits.is_some_and(|waits| waits < i64::from(CALLS_MS)) {
-            return Some(KVec::new());
-        }
-        self.taken = Some(Instant::now());
-        Some(core::mem::take(&mut self.list))
-    }
-}
 
 /// The state behind the module.
 #[pin_data]
@@ -139,10 +98,7 @@ impl Driver {
             last: Atomic::new(0),
             guests <- new_mutex!(KVec::new()),
             owners <- new_mutex!(KVec::new()),
-            callers <- new_mutex!(Callers {
-                list: KVec::new(),
-                taken: None,
-            }),
+            callers <- new_mutex!(Callers::new()),
         })
     }
 
@@ -215,46 +171,41 @@ impl Driver {
         Ok(new)
     }
 
-    /// Answers the call of `caller`, unless it has been answered. Returns whether that is done: not while
-    /// a link of the domain ends, so that it has one only, however often it calls.
-    fn answer(&self, caller: DomId) -> Result<bool> {
-        let text = self.meeting.read(caller, self.own())?;
-        let Some(call) = Rendezvous::parse(&text) else {
-            pr_warn_once!("domain {caller} calls in a way that makes no sense\n");
-            return Ok(true);
-        };
-        let mut guests = self.guests.lock();
-        let mut of_caller = guests.iter().filter(|guest| guest.domain() == caller);
-        if let Some(guest) = of_caller.find(|guest| !guest.is_over()) {
-            if guest.is_call(&call) {
-                return Ok(true);
-            }
-            // It has begun anew.
-            guest.dismiss();
-            guest.kick();
-            return Ok(false);
-        }
-        guests.reserve(1, GFP_KERNEL)?;
-        let number = self.last.fetch_add(1, Relaxed).wrapping_add(1);
-        let guest = Guest::answer(self.areas.clone(), number, caller, call)?;
-        guests.push(guest, GFP_KERNEL)?;
-        Ok(true)
+    /// Has areas and members seen at `place`, until [`Driver::hide`].
+    ///
+    /// Context: process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn show(&self, place: Place<'_>) -> Result {
+        self.areas.show(place)?;
+        self.show_members();
+        Ok(())
     }
 
-    /// Answers those that have called. Returns when to look again, if there may be others.
-    fn answer_all(&self) -> Option<Msecs> {
-        let callers = self.callers.lock().take()?;
-        for &caller in &callers {
-            match self.answer(caller) {
-                Ok(true) => {}
-                // With no memory to note it, it will call again.
-                Ok(false) => {
-                    let _ = self.callers.lock().add(caller);
-                }
-                Err(error) => pr_debug!("domain {caller} has called in vain: {error:?}\n"),
-            }
-        }
-        Some(CALLS_MS)
+    /// Has nothing seen of areas and members any more.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn hide(&self) {
+        self.areas.hide();
+    }
+
+    /// Writes all grants that members have, one a line: the domain, and the reference. By the hypervisor's own
+    /// account (`xl debug-keys g`) these are mapped, unless a member is about to map or unmap some.
+    pub(crate) fn grants(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = Ok(());
+        let found = self.guests().and_then(|guests| {
+            self.areas.each_grant(&guests, |domain, reference| {
+                written = written.and(f.write_fmt(fmt!("{domain} {reference}\n")));
+            })
+        });
+        found.map_err(|_| fmt::Error).and(written)
+    }
+
+    /// Members have come or gone.
+    fn show_members(&self) {
+        self.areas.show_members(|| self.guests());
     }
 
     /// Returns all members.
@@ -303,6 +254,7 @@ impl Driver {
     fn reap(&self) -> bool {
         while let Some(over) = self.take_over() {
             // Not under the lock: it waits for the member's worker.
+            self.show_members();
             drop(over);
         }
         !self.guests.lock().is_empty()
@@ -316,6 +268,7 @@ impl Driver {
         for guest in &guests {
             guest.end();
         }
+        self.show_members();
         for owner in self.owners.lock().iter() {
             owner.close();
         }

@@ -49,6 +49,7 @@ mod owner;
 pub mod program;
 mod service;
 mod settings;
+mod sight;
 #[path = "../rust/linux/space.rs"]
 pub mod space;
 #[path = "../rust/linux/stand_in/mod.rs"]

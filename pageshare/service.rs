@@ -15,6 +15,7 @@ use crate::{
         Settings,
         MOST_PAGES, //
     },
+    sight::Sight,
     surface,
     vfs,
     xen::{
@@ -28,8 +29,10 @@ use kernel::{
     sync::Arc, //
 };
 
-/// All of it. What brings new mounts and members goes before what serves them.
+/// All of it. What is seen goes before where it is seen, and what brings new mounts and members before what serves
+/// them.
 pub(crate) struct Service {
+    _sight: Pin<KBox<Sight>>,
     _device: Pin<KBox<Device<Worker<Driver>>>>,
     _files: vfs::Registration<Files>,
     _shrinker: shrinker::Registration<Areas>,
@@ -77,9 +80,11 @@ impl Service {
         let shrinker = shrinker::Registration::new(c"pageshare", driver.areas().clone())?;
         let device = Device::new(module, c"pageshare", driver.clone(), &surface::GROUPS);
         let device = KBox::pin_init(device, GFP_KERNEL)?;
+        let sight = Sight::new(driver.clone(), device.place())?;
 
         pr_info!("domain {}\n", driver.own());
         Ok(Self {
+            _sight: sight,
             _device: device,
             _files: files,
             _shrinker: shrinker,

@@ -2,6 +2,7 @@
 
 //! What a member has of all areas together.
 
+use super::counts::Counts;
 use crate::xen::domain::DomId;
 use kernel::sync::atomic::{
     Atomic,
@@ -20,6 +21,7 @@ pub(super) struct Account {
     most: Atomic<u32>,
     /// How many it has.
     granted: Atomic<u32>,
+    counts: Counts,
 }
 
 impl Account {
@@ -30,6 +32,7 @@ impl Account {
             domain,
             most: Atomic::new(0),
             granted: Atomic::new(0),
+            counts: Counts::new(),
         }
     }
 
@@ -40,6 +43,11 @@ impl Account {
 
     pub(super) fn domain(&self) -> DomId {
         self.domain
+    }
+
+    /// What it has got.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// How many pages it may have.

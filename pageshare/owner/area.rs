@@ -2,10 +2,12 @@
 
 //! An area: pages, each content once, and the trees that are made of them.
 
+mod granting;
 mod offering;
 
 use super::{
     account::Account,
+    counts::Counts,
     loaded::{
         Loaded,
         Source, //
@@ -17,20 +19,16 @@ use crate::{
     area::{
         format::Digest,
         store::{
-            Gone,
             Grant,
             Page,
             Store,
-            Totals,
-            Violation,
-            Want, //
+            Totals, //
         },
         wire::{
             Label,
             Uuid, //
         }, //
     },
-    frame::Overdue,
     linux::random,
     settings::Settings,
     xen::domain::DomId,
@@ -41,10 +39,6 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         CondVar,
         Mutex, //
@@ -74,10 +68,7 @@ pub(super) struct Area {
     uuid: Uuid,
     /// How many pages and grants it may have.
     limits: [u32; 2],
-    /// Times that a member has got a page.
-    got: Atomic<u64>,
-    /// Pages that were read for that.
-    read: Atomic<u64>,
+    counts: Counts,
     overdue: Arc<OverdueGrants>,
     #[pin]
     inner: Mutex<Inner>,
@@ -125,8 +116,7 @@ impl Area {
                 name,
                 uuid,
                 limits: [pages, grants],
-                got: Atomic::new(0),
-                read: Atomic::new(0),
+                counts: Counts::new(),
                 overdue,
                 inner <- new_mutex!(inner),
                 filled <- new_condvar!(),
@@ -173,15 +163,16 @@ impl Area {
         };
     }
 
-    /// Counts a block that was read from its file.
-    pub(super) fn count_filled(&self) {
+    /// Counts a block that was read from its file, for a member.
+    pub(super) fn count_filled(&self, member: &Account) {
         self.settings.count_filled();
-        self.read.fetch_add(1, Relaxed);
+        self.counts.count_read();
+        member.counts().count_read();
     }
 
-    /// How often members have got a page, and how many were read for that.
-    pub(super) fn counts(&self) -> [u64; 2] {
-        [&self.got, &self.read].map(|count| count.load(Relaxed))
+    /// What members have got.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Whether a domain may attach.
@@ -307,98 +298,6 @@ impl Area {
         }
     }
 
-    /// Lets a member read a page, for one more block. `fill` reads the content, if nobody has.
-    /// Returns the grant's reference; [`None`] if it is not to be had.
-    ///
-    /// Context: process context, sleeps.
-    pub(super) fn grant(
-        &self,
-        member: &Account,
-        page: u32,
-        fill: impl Fn(&Digest) -> Result<Frame>,
-    ) -> Option<u32> {
-        let reference = self.granted(member, page, fill)?;
-        self.got.fetch_add(1, Relaxed);
-        Some(reference)
-    }
-
-    fn granted(
-        &self,
-        member: &Account,
-        page: u32,
-        fill: impl Fn(&Digest) -> Result<Frame>,
-    ) -> Option<u32> {
-        let mut inner = self.inner.lock();
-        loop {
-            match inner.store.want(member.number(), page) {
-                Want::Has(reference) => return Some(reference),
-                Want::Never => return None,
-                Want::Wait => self.filled.wait(&mut inner),
-                Want::Grant if self.has_room(member) => return inner.grant(member, page),
-                Want::Grant => return None,
-                Want::Fill => {
-                    let digest = *inner.store.digest(page)?;
-                    drop(inner);
-                    let frame = fill(&digest);
-                    inner = self.inner.lock();
-                    let success = inner.filled(page, frame.ok());
-                    self.filled.notify_all();
-                    if !success {
-                        return None;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether a member may have another page. What its domain still has mapped of what is over counts:
-    /// it may have begun anew.
-    fn has_room(&self, member: &Account) -> bool {
-        let domain = member.domain();
-        member.has_room(self.overdue.count(domain))
-            || member.has_room(self.overdue.count_again(domain))
-    }
-
-    /// A member does not read a page any more, for one block.
-    ///
-    /// # Errors
-    ///
-    /// If the member does not have it, or still has it mapped.
-    pub(super) fn release(&self, member: &Account, page: u32) -> Result<(), Violation> {
-        let mut inner = self.inner.lock();
-        let gone = inner.store.release(member.number(), page)?;
-        if gone.reference.is_some() {
-            member.give();
-        }
-        let (over, overdue) = end(&mut inner.frames, page, gone);
-        drop(inner);
-        drop(over);
-        match overdue {
-            Some(grant) => {
-                self.overdue.keep(member.domain(), grant);
-                Err(Violation)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// A member is gone, or has nothing mapped any more.
-    pub(super) fn leave(&self, member: &Account) {
-        let mut inner = self.inner.lock();
-        let Inner { store, frames, .. } = &mut *inner;
-        store.leave(member.number(), |page, gone| {
-            member.give();
-            if let (_, Some(grant)) = end(frames, page, gone) {
-                self.overdue.keep(member.domain(), grant);
-            }
-        });
-    }
-
-    /// Whether a member has a page.
-    pub(super) fn has(&self, member: &Account, page: u32) -> bool {
-        self.inner.lock().store.has(member.number(), page)
-    }
-
     /// Whether a page would have to be read now, if somebody asked for it.
     pub(super) fn is_bare(&self, page: u32) -> bool {
         self.inner.lock().store.is_bare(page)
@@ -438,55 +337,4 @@ impl Area {
         };
         Some(store.thin(most, free))
     }
-}
-
-impl Inner {
-    /// A tree has a block less of a page. Returns its memory if that is over.
-    fn remove(&mut self, page: u32) -> Option<Frame> {
-        match self.store.remove(page) {
-            true => self.frames.get_mut(page as usize)?.take(),
-            false => None,
-        }
-    }
-
-    /// A page has got its content, or has not. Returns whether it is there.
-    fn filled(&mut self, page: u32, frame: Option<Frame>) -> bool {
-        let success = frame.is_some();
-        if let Some(place) = self.frames.get_mut(page as usize) {
-            *place = frame;
-        }
-        let over = self.store.filled(page, success);
-        if over {
-            if let Some(place) = self.frames.get_mut(page as usize) {
-                *place = None;
-            }
-        }
-        success && !over
-    }
-
-    /// Grants a page that is there.
-    fn grant(&mut self, member: &Account, page: u32) -> Option<u32> {
-        let frame = self.frames.get_mut(page as usize)?.as_mut()?;
-        let reference = frame.grant(member.domain()).ok()?;
-        if self.store.granted(member.number(), page, reference) {
-            member.take();
-            return Some(reference);
-        }
-        frame.end(reference);
-        None
-    }
-}
-
-/// Ends what is over of a page. Returns its memory if that is, and the grant if the member still has it
-/// mapped.
-fn end(frames: &mut [Option<Frame>], page: u32, gone: Gone) -> (Option<Frame>, Option<Overdue>) {
-    let Some(place) = frames.get_mut(page as usize) else {
-        return (None, None);
-    };
-    let overdue = match (place.as_mut(), gone.reference) {
-        (Some(frame), Some(reference)) => frame.end(reference),
-        _ => None,
-    };
-    let over = if gone.page { place.take() } else { None };
-    (over, overdue)
 }

@@ -4,7 +4,8 @@
 
 use super::{
     account::Account,
-    area::Area, //
+    area::Area,
+    counts::Counts, //
 };
 use crate::{
     area::{
@@ -140,6 +141,7 @@ pub(super) struct Loaded {
     pages: KVVec<u32>,
     attached: Atomic<u64>,
     retired: Atomic<bool>,
+    counts: Counts,
 }
 
 impl Loaded {
@@ -160,6 +162,7 @@ impl Loaded {
             pages,
             attached: Atomic::new(0),
             retired: Atomic::new(false),
+            counts: Counts::new(),
         };
         Ok(Arc::new(tree, GFP_KERNEL)?)
     }
@@ -187,6 +190,16 @@ impl Loaded {
     /// How often it is mounted.
     pub(super) fn attached(&self) -> u64 {
         self.attached.load(Relaxed)
+    }
+
+    /// What members have got of it.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Which page of the area each block is.
+    pub(super) fn pages(&self) -> &[u32] {
+        &self.pages
     }
 
     /// Whether no more blocks of it are to be had.
@@ -235,8 +248,10 @@ impl Loaded {
     /// Context: process context, sleeps.
     pub(super) fn grant(&self, member: &Account, block: u32) -> Option<u32> {
         let page = *self.pages.get(block as usize)?;
-        let fill = |digest: &Digest| self.read(block, digest);
-        self.area.grant(member, page, fill)
+        let fill = |digest: &Digest| self.read(member, block, digest);
+        let reference = self.area.grant(member, page, fill)?;
+        self.counts.count_got();
+        Some(reference)
     }
 
     /// Whether a member may have a block mapped: it has the page that it is.
@@ -251,16 +266,17 @@ impl Loaded {
         u32::try_from(at).ok()
     }
 
-    /// Reads a block, which must have the digest.
+    /// Reads a block for a member, which must have the digest.
     ///
     /// Context: process context, may sleep.
     ///
     /// # Errors
     ///
     /// `EBADMSG` if it has not, `ENOMEM`, what the file says.
-    pub(super) fn read(&self, block: u32, digest: &Digest) -> Result<Frame> {
+    pub(super) fn read(&self, member: &Account, block: u32, digest: &Digest) -> Result<Frame> {
         let frame = self.source.fill(block, digest)?;
-        self.area.count_filled();
+        self.area.count_filled(member);
+        self.counts.count_read();
         Ok(frame)
     }
 

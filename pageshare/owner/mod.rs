@@ -4,11 +4,13 @@
 
 mod account;
 mod area;
+mod counts;
 mod guest;
 mod loaded;
 mod offers;
 mod overdue;
 mod requests;
+mod sight;
 mod trust;
 mod withdrawal;
 
@@ -35,12 +37,15 @@ use kernel::{
 };
 use loaded::Loaded;
 use overdue::OverdueGrants;
+use sight::Sight;
 
 /// All areas.
 #[pin_data]
 pub(crate) struct Areas {
     settings: Arc<Settings>,
     overdue: Arc<OverdueGrants>,
+    #[pin]
+    sight: Sight,
     #[pin]
     list: Mutex<KVec<Arc<Area>>>,
 }
@@ -51,8 +56,23 @@ impl Areas {
         try_pin_init!(Self {
             settings,
             overdue: Arc::pin_init(OverdueGrants::new(), GFP_KERNEL)?,
+            sight <- Sight::new(),
             list <- new_mutex!(KVec::new()),
         })
+    }
+
+    /// Returns all areas.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn all(&self) -> Result<KVec<Arc<Area>>> {
+        let list = self.list.lock();
+        let mut all = KVec::with_capacity(list.len(), GFP_KERNEL)?;
+        for area in list.iter() {
+            all.push(area.clone(), GFP_KERNEL)?;
+        }
+        Ok(all)
     }
 
     /// Returns the area of that name.

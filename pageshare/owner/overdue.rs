@@ -106,6 +106,17 @@ impl OverdueGrants {
         list.iter().map(|kept| kept.grants.len() as u64).sum()
     }
 
+    /// Calls `each` with all of them: the domain, and the reference.
+    ///
+    /// Context: process context, may sleep.
+    pub(super) fn each(&self, mut each: impl FnMut(DomId, u32)) {
+        for kept in self.list.lock().iter() {
+            for grant in &kept.grants {
+                each(kept.domain, grant.reference());
+            }
+        }
+    }
+
     /// Returns how many there are.
     ///
     /// Context: process context, may sleep.

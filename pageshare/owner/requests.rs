@@ -69,7 +69,7 @@ impl Areas {
         if changes.contains(&call.command) && !call.writable {
             return Err(EPERM);
         }
-        match call.command {
+        let done = match call.command {
             SHARE_CREATE => self.create(call.argument),
             SHARE_NEXT_AREA => self.next_area(call.argument),
             SHARE_ADD => self.add_tree(call.argument),
@@ -79,7 +79,11 @@ impl Areas {
             SHARE_REMOVE => self.remove_named(call.argument),
             SHARE_OFFERS => self.set_offers(call.argument),
             _ => Err(ENOTTY),
+        };
+        if changes.contains(&call.command) {
+            self.show_areas();
         }
+        done
     }
 
     /// Returns the area with the name that a program means.
@@ -105,7 +109,6 @@ impl Areas {
         let area = self.next(&name_or_none(&asked.name)?).ok_or(ENOENT)?;
         let totals = area.totals();
         let [pages, grants] = area.limits();
-        let [got, read] = area.counts();
         writer.write(&ShareArea {
             version: SHARE_VERSION,
             pages,
@@ -121,8 +124,8 @@ impl Areas {
             lent: area.lent(),
             offered: totals.offered.into(),
             spare: totals.spare.into(),
-            got,
-            read,
+            got: area.counts().got(),
+            read: area.counts().read(),
             ..ShareArea::default()
         })
     }

@@ -264,6 +264,7 @@ impl Areas {
             trees: KVec::new(),
         };
         wanted.find()?;
+        self.show_areas();
         let offered = area.totals().offered;
         let (mut holders, mut holder) = (0, 0);
         for guest in guests {

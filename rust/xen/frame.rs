@@ -135,6 +135,11 @@ pub struct Overdue {
 unsafe impl Send for Overdue {}
 
 impl Overdue {
+    /// Its number in the grant table.
+    pub fn reference(&self) -> u32 {
+        self.reference
+    }
+
     /// Ends it, unless the domain still has it mapped. Returns whether it has ended.
     ///
     /// Context: any but hard interrupts.

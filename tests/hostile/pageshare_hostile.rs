@@ -62,6 +62,8 @@ pub mod program;
 mod service;
 #[path = "../../pageshare/settings.rs"]
 mod settings;
+#[path = "../../pageshare/sight.rs"]
+mod sight;
 #[path = "../../rust/linux/space.rs"]
 pub mod space;
 #[path = "../../rust/linux/stand_in/mod.rs"]

@@ -12,7 +12,10 @@ use super::{
     Store,
     Violation, //
 };
-use core::ops::DerefMut;
+use core::ops::{
+    DerefMut,
+    Range, //
+};
 
 /// What it takes for a member to read a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +142,18 @@ where
     /// Whether a member has a page.
     pub fn has(&self, member: u32, page: u32) -> bool {
         self.grants.find(Reader { member, page }).is_some()
+    }
+
+    /// Calls `each` with the grants among `entries` of the table that a member has: with the reference, and
+    /// how many members have the page.
+    pub fn grants_of(&self, member: u32, entries: Range<u32>, mut each: impl FnMut(u32, u32)) {
+        for index in entries {
+            let grant = self.grants.get(index);
+            if let Some(grant) = grant.filter(|grant| grant.reader.member == member) {
+                let page = self.pages.get(grant.reader.page);
+                each(grant.reference, page.map_or(0, |page| page.grants));
+            }
+        }
     }
 
     fn end(&mut self, index: u32) -> Gone {

@@ -58,6 +58,24 @@ pub struct Totals {
     pub offered: u32,
 }
 
+impl Totals {
+    /// How many pages members would have more if each had a copy of its own.
+    pub const fn saved(&self) -> u64 {
+        (self.grants as u64).saturating_sub((self.here - self.spare) as u64)
+    }
+}
+
+/// What there is of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// It has memory.
+    pub here: bool,
+    /// How many blocks of trees it is.
+    pub references: u32,
+    /// How many members have it.
+    pub readers: u32,
+}
+
 /// The pages of an area.
 ///
 /// # Invariants
@@ -134,6 +152,16 @@ where
     /// Returns the content that a page has, or should have.
     pub fn digest(&self, index: u32) -> Option<&Digest> {
         Some(&self.pages.get(index)?.digest)
+    }
+
+    /// Returns what there is of a page.
+    pub fn usage(&self, index: u32) -> Option<Use> {
+        let page = self.pages.get(index)?;
+        Some(Use {
+            here: page.state == State::Here,
+            references: page.references,
+            readers: page.grants,
+        })
     }
 
     /// Whether a page has no memory, and nobody reads its content just now.

@@ -87,7 +87,7 @@ impl Area {
     /// Context: process context, sleeps.
     pub(in crate::owner) fn match_offer(&self, member: &Account, digest: &Digest) -> Option<u32> {
         let page = self.inner.lock().store.hold(digest)?;
-        let reference = self.grant(member, page, |digest| self.fill(page, digest));
+        let reference = self.grant(member, page, |digest| self.fill(member, page, digest));
         self.let_go(page);
         self.count_lent(reference)
     }
@@ -116,14 +116,14 @@ impl Area {
     }
 
     /// Reads the content of a page from the file of a tree that has it.
-    fn fill(&self, page: u32, digest: &Digest) -> Result<Frame> {
+    fn fill(&self, member: &Account, page: u32, digest: &Digest) -> Result<Frame> {
         let (tree, block) = {
             let inner = self.inner.lock();
             let mut trees = inner.trees.iter();
             let found = trees.find_map(|tree| Some((Arc::clone(tree), tree.block_of(page)?)));
             found.ok_or(ENOENT)?
         };
-        tree.read(block, digest)
+        tree.read(member, block, digest)
     }
 
     /// Nobody holds a page for an offer any more.

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use shared_area::area::format::Digest;
-use shared_area::area::store::{Gone, Grant, Page, Store, Totals, Violation, Want};
+use shared_area::area::store::{Gone, Grant, Page, Store, Totals, Use, Violation, Want};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Plain = Store<Vec<Page>, Vec<Grant>>;
@@ -313,6 +313,32 @@ impl Model {
             assert!((0..MEMBERS).all(|member| store.has(member, page) == has(member)));
             let known = self.here.contains(&page) || self.filling.contains(&page);
             assert_eq!(store.is_bare(page), content.is_some() && !known);
+            let usage = content.is_some().then(|| Use {
+                here: self.here.contains(&page),
+                references: self.references.get(&page).map_or(0, |&count| count as u32),
+                readers: (0..MEMBERS).filter(|&member| has(member)).count() as u32,
+            });
+            assert_eq!(store.usage(page), usage);
+        }
+        for member in 0..MEMBERS {
+            // Of each half of the table: nothing is missing, and nothing is there twice.
+            let mut found = Vec::new();
+            for entries in [0..3, 3..GRANTS as u32 + 2] {
+                store.grants_of(member, entries, |reference, readers| {
+                    found.push((reference, readers));
+                });
+            }
+            let others = |page| self.grants.keys().filter(|key| key.1 == page).count() as u32;
+            let of_member = self
+                .grants
+                .iter()
+                .filter(|((reader, _), _)| *reader == member);
+            let mut known: Vec<_> = of_member
+                .map(|((_, page), grant)| (grant.0, others(*page)))
+                .collect();
+            found.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(found, known);
         }
     }
 }
