@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The areas that this domain keeps: `create`, `add`, `allow`, `ls`, `withdraw`, `rm`.
+//! The areas that this domain keeps: `create`, `add`, `allow`, `offers`, `withdraw`, `rm`.
 
-use crate::reading::read;
+use crate::reading::{bar, read};
+use crate::tables::bytes;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use indicatif::HumanBytes;
 use pageshare::area::format::BLOCK;
 use pageshare::area::names::Source;
 use pageshare::area::policy::Uuid;
 use pageshare::scan;
-use pageshare_calls::{Area, Device, Name};
+use pageshare_calls::{Device, Name};
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -137,9 +136,13 @@ impl Add {
         let new = folder.join(format!("{}.new", tree.text()));
         let shown = || new.display().to_string();
         let mut to = BufWriter::new(File::create(&new).with_context(shown)?);
-        for block in 0..image.superblock().layout().blocks() {
+        let blocks = image.superblock().layout().blocks();
+        let bar = bar(u64::from(blocks) * BLOCK as u64, &path)?;
+        for block in 0..blocks {
             to.write_all(&image.block(block)?).with_context(shown)?;
+            bar.inc(BLOCK as u64);
         }
+        bar.finish_and_clear();
         to.into_inner()?.sync_all().with_context(shown)?;
         fs::rename(&new, &path).with_context(shown)?;
         Ok(path)
@@ -232,131 +235,6 @@ pub(super) fn remove(source: &str, state: &Path, retire: bool) -> Result<()> {
         }
         _ => complain(source, holder),
     }
-}
-
-/// Shows all areas and trees.
-pub(super) fn list() -> Result<()> {
-    let device = device(false)?;
-    let mut areas = Table::new();
-    areas.load_preset(UTF8_BORDERS_ONLY).set_header([
-        "area",
-        "trees",
-        "content",
-        "each page once",
-        "in memory",
-        "mapped",
-        "mounts",
-        "lent",
-        "offered",
-        "saved",
-        "not read",
-    ]);
-    let mut trees = Table::new();
-    trees
-        .load_preset(UTF8_BORDERS_ONLY)
-        .set_header(["tree", "size", "mounts", "version", "digest"]);
-    let mut last = Name::default();
-    while let Some(area) = device.next_area(last)? {
-        areas.add_row(row(&area));
-        let mut at = Name::default();
-        while let Some(tree) = device.next_tree(area.name, at)? {
-            trees.add_row([
-                format!("{}/{}", area.name.text(), tree.name.text()),
-                bytes(tree.blocks),
-                tree.attached.to_string(),
-                tree.generation.to_string(),
-                hex(&tree.digest),
-            ]);
-            at = tree.name;
-        }
-        last = area.name;
-    }
-    let mut members = Table::new();
-    members
-        .load_preset(UTF8_BORDERS_ONLY)
-        .set_header(["domain", "mounts", "mapped", "may map"]);
-    let mut number = 0;
-    while let Some(member) = device.next_member(number)? {
-        members.add_row([
-            member.domain.to_string(),
-            member.mounts.to_string(),
-            bytes(member.granted),
-            bytes(member.pages),
-        ]);
-        number = member.number;
-    }
-    for table in [&mut areas, &mut trees, &mut members] {
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        println!("{table}");
-    }
-    Ok(())
-}
-
-/// Shows all areas, for scripts.
-pub(super) fn list_raw() -> Result<()> {
-    let device = device(false)?;
-    let mut last = Name::default();
-    while let Some(area) = device.next_area(last)? {
-        let Area {
-            name,
-            trees,
-            referenced,
-            unique,
-            filled,
-            granted,
-            attached,
-            lent,
-            offered,
-            spare,
-            got,
-            read,
-            ..
-        } = area;
-        let name = name.text();
-        let figures = [
-            trees.into(),
-            referenced,
-            unique,
-            filled,
-            granted,
-            attached,
-            lent,
-            offered,
-            spare,
-            got,
-            read,
-        ];
-        println!(
-            "{name}\t{}",
-            figures.map(|figure| figure.to_string()).join("\t")
-        );
-        last = area.name;
-    }
-    Ok(())
-}
-
-fn row(area: &Area) -> [String; 11] {
-    // Of each page that members have, all but one.
-    let saved = area.granted.saturating_sub(area.filled - area.spare);
-    [
-        area.name.text(),
-        area.trees.to_string(),
-        bytes(area.referenced),
-        bytes(area.unique),
-        bytes(area.filled),
-        bytes(area.granted),
-        area.attached.to_string(),
-        bytes(area.lent),
-        bytes(area.offered),
-        bytes(saved),
-        bytes(area.got.saturating_sub(area.read)),
-    ]
-}
-
-fn bytes(blocks: u64) -> String {
-    HumanBytes(blocks * BLOCK as u64).to_string()
 }
 
 pub(super) fn hex(digest: &[u8]) -> String {

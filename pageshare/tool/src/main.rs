@@ -4,13 +4,16 @@
 
 mod areas;
 mod disks;
+mod estimate;
+mod figures;
+mod list;
 mod reading;
-mod stat;
+mod tables;
 mod verify;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Identical pages once per host.
@@ -73,11 +76,13 @@ enum Command {
     Detach(disks::Detach),
     /// Read the files that trees are kept in, and tell whether they have what they should.
     Verify(verify::Verify),
-    /// Tell what directories would take as trees of one area; nothing is kept.
+    /// Tell what members have of areas or trees, and what that saves; or what directories would take as
+    /// trees of one area, of which nothing is kept.
     Stat {
-        /// A directory, with all that is below it in the same file system.
-        #[arg(required = true, value_name = "DIRECTORY")]
-        directories: Vec<PathBuf>,
+        /// Areas and trees; or directories, with all that is below them in the same file system. What is an
+        /// area is not taken for a directory, but with "./" before it.
+        #[arg(required = true, value_name = "AREA[/TREE]|DIRECTORY")]
+        sources: Vec<String>,
     },
 }
 
@@ -97,8 +102,8 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Add(add) => add.run(),
         Command::Allow { area, rules } => areas::allow(&area, &rules),
         Command::Offers { area, room } => areas::offers(&area, &room),
-        Command::Ls { raw: false } => areas::list(),
-        Command::Ls { raw: true } => areas::list_raw(),
+        Command::Ls { raw: false } => list::run(),
+        Command::Ls { raw: true } => list::raw(),
         Command::Rm {
             source,
             state,
@@ -108,6 +113,24 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Verify(verify) => verify.run(),
         Command::Attach(attach) => attach.run(),
         Command::Detach(detach) => detach.run(),
-        Command::Stat { directories } => stat::run(&directories),
+        Command::Stat { sources } => stat(&sources),
     }
+}
+
+/// Tells what there is, or would be, of areas and trees, or directories.
+fn stat(sources: &[String]) -> Result<()> {
+    let known: Vec<_> = sources
+        .iter()
+        .filter_map(|source| figures::find(source))
+        .collect();
+    if known.len() == sources.len() {
+        return figures::run(&known);
+    }
+    for source in sources {
+        ensure!(
+            Path::new(source).is_dir(),
+            "{source}: there is no such area, tree or directory"
+        );
+    }
+    estimate::run(sources)
 }

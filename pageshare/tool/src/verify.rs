@@ -3,13 +3,15 @@
 //! `pageshare verify`: whether the files that trees are kept in have what members are promised.
 
 use crate::areas::{device, hex, names};
+use crate::reading::bar;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::HumanBytes;
+use indicatif::{HumanBytes, ProgressBar};
 use pageshare::area::format::BLOCK;
 use pageshare::area::tree::Blocks;
 use pageshare::check;
 use pageshare_calls::{Name, Tree};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -27,14 +29,23 @@ pub(super) struct Verify {
 }
 
 /// A file with the blocks of a tree, one after the other.
-struct Kept(File);
+struct Kept {
+    file: File,
+    /// Those that were read.
+    seen: RefCell<Vec<bool>>,
+    bar: ProgressBar,
+}
 
 impl Blocks for Kept {
     type Error = io::Error;
 
     fn read(&self, block: u32, offset: usize, to: &mut [u8]) -> io::Result<()> {
+        if let Some(seen) = self.seen.borrow_mut().get_mut(block as usize) {
+            self.bar.inc(if *seen { 0 } else { BLOCK as u64 });
+            *seen = true;
+        }
         let at = u64::from(block) * BLOCK as u64 + offset as u64;
-        self.0.read_exact_at(to, at)
+        self.file.read_exact_at(to, at)
     }
 }
 
@@ -67,7 +78,15 @@ impl Verify {
 fn verify(folder: &Path, tree: &Tree) -> Result<()> {
     let path = folder.join(tree.name.text());
     let file = File::open(&path).with_context(|| path.display().to_string())?;
-    let found = check(Kept(file), &tree.digest)?;
+    let bar = bar(tree.blocks * BLOCK as u64, &path)?;
+    let kept = Kept {
+        file,
+        seen: RefCell::new(vec![false; tree.blocks as usize]),
+        bar: bar.clone(),
+    };
+    let found = check(kept, &tree.digest);
+    bar.finish_and_clear();
+    let found = found?;
     println!(
         "{} {}: {} directories, {} files of {}",
         hex(&tree.digest),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `pageshare stat`: what directories would take as trees of one area.
+//! `pageshare stat DIRECTORY`: what directories would take as trees of one area.
 
 use crate::reading::read;
+use crate::tables;
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
+use comfy_table::Table;
 use pageshare::area::format::Digest;
 use pageshare::{Image, scan};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A tree, beside those before it.
 struct Row {
@@ -22,16 +23,17 @@ struct Row {
     digest: Digest,
 }
 
-pub(super) fn run(directories: &[PathBuf]) -> Result<()> {
+pub(super) fn run(directories: &[String]) -> Result<()> {
     let mut known = HashSet::new();
     let mut rows = Vec::new();
     for directory in directories {
+        let directory = Path::new(directory);
         let files = scan(directory)?;
         let count = files.0.len();
         let image = read(directory, files)?;
         rows.push(row(directory, count, &image, &mut known));
     }
-    println!("{}", table(&rows));
+    tables::show(table(&rows));
     println!("{}", sum(&rows));
     Ok(())
 }
@@ -53,9 +55,7 @@ fn row(directory: &Path, files: usize, image: &Image, known: &mut HashSet<Digest
 }
 
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_BORDERS_ONLY);
-    table.set_header([
+    let mut table = tables::table([
         "directory",
         "files",
         "content",
@@ -75,11 +75,6 @@ fn table(rows: &[Row]) -> Table {
             mib(row.metadata),
             format!("{a:02x}{b:02x}{c:02x}{d:02x}"),
         ]);
-    }
-    for column in 1..6 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table
 }
