@@ -3,7 +3,7 @@
 //! The blocks of a tree, each checked before it is used.
 
 use super::{
-    fetch::Proof,
+    batch::Proof,
     held::Held,
     Owner, //
 };

@@ -4,6 +4,12 @@
 
 use super::{
     attach,
+    batch::{
+        put,
+        Batch,
+        Proof,
+        Ticket, //
+    },
     held::Held,
     worker::PATIENCE_MS,
     Answer,
@@ -19,10 +25,6 @@ use crate::{
             Pressure,
             Slot,
             Violation, //
-        },
-        format::{
-            Digest,
-            DIGEST, //
         },
         wire::{
             Message,
@@ -45,30 +47,6 @@ use kernel::{
     }, //
 };
 
-/// What the digests of blocks are to be.
-pub(super) enum Proof<'a> {
-    /// That of this block, and of no other.
-    Known(u32, Digest),
-    /// Those in a block of digests, whose first one is of this block.
-    In(&'a Held<'a>, u32),
-}
-
-impl Proof<'_> {
-    /// Returns the digest of a block.
-    fn digest(&self, block: u32) -> Result<Digest> {
-        match self {
-            Proof::Known(number, digest) if *number == block => Ok(*digest),
-            Proof::Known(..) => Err(EINVAL),
-            Proof::In(held, first) => {
-                let index = block.checked_sub(*first).ok_or(EINVAL)?;
-                let mut digest = [0; DIGEST];
-                held.view()?.read(index as usize * DIGEST, &mut digest)?;
-                Ok(digest)
-            }
-        }
-    }
-}
-
 /// An owner that wants a block back each time before it is read so often has none for us.
 const TRIES: u32 = 64;
 
@@ -88,45 +66,6 @@ enum Outcome {
     Failed,
     /// The link was lost before the owner has answered.
     Lost,
-}
-
-/// A request that is under way.
-struct Ticket {
-    /// Its number.
-    number: u32,
-    /// Which one of that number it is.
-    serial: u32,
-    blocks: RunList,
-}
-
-/// Room for what is done about a batch of blocks, allocated before it is asked for.
-struct Batch {
-    /// Each slot that a grant is to be mapped in, and the grant.
-    wanted: KVec<(u32, u32)>,
-    /// The slots where it was mapped.
-    mapped: KVec<u32>,
-    /// Slots that are to be unmapped.
-    closing: KVec<u32>,
-    /// Blocks that are to be released.
-    back: RunList,
-}
-
-impl Batch {
-    fn new() -> Result<Self> {
-        let most = BATCH as usize;
-        Ok(Self {
-            wanted: KVec::with_capacity(most, GFP_KERNEL)?,
-            mapped: KVec::with_capacity(most, GFP_KERNEL)?,
-            closing: KVec::with_capacity(most, GFP_KERNEL)?,
-            back: RunList::new(),
-        })
-    }
-}
-
-/// Puts `value` where there is room for it.
-fn put<T>(list: &mut KVec<T>, value: T) {
-    // As many as a batch has blocks never fail.
-    let _ = list.push(value, GFP_NOWAIT);
 }
 
 impl Owner {
