@@ -18,9 +18,11 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,6 +85,67 @@ static uint8_t *map(int file, size_t size, int prot, int flags)
 	return at == MAP_FAILED ? NULL : at;
 }
 
+/* A child that is traced writes where it may only read, and jumps there. */
+static void try_tracing(uint8_t *at)
+{
+	struct user_regs_struct registers;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	expect("a child that is traced", WIFSTOPPED(status));
+	for (int written = 0; written < 2; written++) {
+		/* The second time it may have a copy of its own there. */
+		if (written)
+			ptrace(PTRACE_POKETEXT, child, at, 0xc3c3c3c3c3c3c3c3);
+		ptrace(PTRACE_GETREGS, child, NULL, &registers);
+		registers.rip = (uintptr_t)at;
+		ptrace(PTRACE_SETREGS, child, NULL, &registers);
+		ptrace(PTRACE_CONT, child, NULL, NULL);
+		waitpid(child, &status, 0);
+		expect("does not run where a tracer sends it",
+		       WIFSTOPPED(status) && WSTOPSIG(status) == SIGSEGV);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+}
+
+/* Other calls that change what may be done with a mapping. */
+static void try_calls(uint8_t *at, int file, size_t size, int frames)
+{
+	uint64_t known = sum_by_read(file, size);
+	int memory = open("/proc/self/mem", O_RDWR);
+	uint8_t *none;
+
+	expect("pkey_mprotect", !frames ||
+		syscall(SYS_pkey_mprotect, at, PAGE, PROT_READ | PROT_EXEC, -1));
+	expect("pages in another order",
+	       syscall(SYS_remap_file_pages, at, PAGE, 0, 1, 0) != 0);
+	personality(READ_IMPLIES_EXEC);
+	expect("mprotect that implies to execute",
+	       mprotect(at, PAGE, PROT_READ) == 0);
+	expect("executes what implies it", !frames || !executes(at));
+	personality(0);
+	mprotect(at, size, PROT_READ);
+	/* Of a private mapping it is a copy. Not all kernels allow it. */
+	if (memory >= 0 && pwrite(memory, "\xc3", 1, (uintptr_t)at) == 1)
+		expect("executes what was written", !executes(at));
+	expect("the file stays", sum_by_read(file, size) == known);
+	close(memory);
+
+	none = map(file, size, PROT_NONE, MAP_PRIVATE);
+	expect("map for nothing", none != NULL);
+	expect("mprotect what was for nothing", !frames ||
+		mprotect(none, PAGE, PROT_READ | PROT_EXEC));
+	munmap(none, size);
+}
+
 /* Mappings that were not made to be executed. */
 static void try_data(int file, size_t size, int flags, int frames)
 {
@@ -116,7 +179,9 @@ static void try_data(int file, size_t size, int flags, int frames)
 	}
 	waitpid(child, &status, 0);
 	expect("a child", status == 0);
+	try_tracing(moved);
 
+	try_calls(moved, file, size, frames);
 	madvise(moved, size, MADV_DONTNEED);
 	expect("content after madvise", sum(moved, size) == known);
 	expect("munmap", munmap(moved, size) == 0);
