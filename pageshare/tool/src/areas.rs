@@ -96,6 +96,8 @@ impl Create {
         let created = device(true)?.create(area, uuid, pages(self.size)?, pages(self.mapped)?);
         created.map_err(|error| match error {
             Errno::EXIST => anyhow::anyhow!("{}: there is such an area", self.area),
+            Errno::RANGE => anyhow::anyhow!("--size and --mapped are from 1 to 65536 MiB"),
+            Errno::NOMEM => anyhow::anyhow!("no memory to keep account of so many pages"),
             error => anyhow::anyhow!("{}: {error}", self.area),
         })
     }
@@ -162,6 +164,7 @@ pub(super) fn allow(area: &str, rules: &[String]) -> Result<()> {
         Errno::INVAL => anyhow::anyhow!(
             "a rule is allow or deny, then a domain's number, uuid and a UUID, or *"
         ),
+        Errno::TOOBIG => anyhow::anyhow!("more than 4 KiB of rules"),
         error => failed(area, error),
     })
 }

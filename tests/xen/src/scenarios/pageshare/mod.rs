@@ -45,7 +45,7 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 24] = [
+pub const SCENARIOS: [Scenario; 25] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
@@ -54,11 +54,11 @@ pub const SCENARIOS: [Scenario; 24] = [
     scenario("pageshare_replaced", ONE, trees::replaced),
     scenario("pageshare_withdrawn", ALL, returns::withdrawn),
     scenario("pageshare_held", FROM_DOM0, returns::held),
+    scenario("pageshare_silent", FROM_DOM0, returns::silent),
     scenario("pageshare_retired", ONE, returns::retired),
     scenario("pageshare_idle", ONE, returns::idle),
     scenario("pageshare_restored", FROM_DOM0, returns::restored),
     scenario("pageshare_migrated", ONE, returns::migrated),
-    scenario("pageshare_still", ONE, returns::still),
     scenario("pageshare_again", ONE, returns::again),
     scenario(OFFERED, ONE, offered::offered),
     scenario("pageshare_offered_kept", ONE, offered::kept),
@@ -68,6 +68,7 @@ pub const SCENARIOS: [Scenario; 24] = [
     scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),
     scenario("pageshare_disk_saved", FROM_DOM0, disk::saved),
     scenario("pageshare_counted", ALL, sight::counted),
+    scenario("pageshare_seen", &[("dom0", "pv1")], sight::seen),
     scenario("pageshare_torture", FROM_DOM0, |ends| {
         torture::torture(ends, 40)
     }),
@@ -215,12 +216,8 @@ impl Ends<'_> {
 
     /// Waits until the owner has no page granted any more.
     fn wait_until_nothing_is_granted(&self, area: &str) -> Result<()> {
-        let start = Instant::now();
-        while self.area(area, GRANTED)? > 0 {
-            ensure!(start.elapsed() < LIMIT, "pages of {area} stay granted");
-            std::thread::sleep(POLL);
-        }
-        Ok(())
+        let why = format!("pages of {area} stay granted");
+        wait_until(|| Ok(self.area(area, GRANTED)? == 0), &why)
     }
 
     /// Leaves nothing for the next scenario: the module can be unloaded in both domains.
@@ -235,6 +232,16 @@ impl Ends<'_> {
         }
         Ok(())
     }
+}
+
+/// Waits until something is so; `why` says what is wrong if it is not.
+fn wait_until(is_so: impl Fn() -> Result<bool>, why: &str) -> Result<()> {
+    let start = Instant::now();
+    while !is_so()? {
+        ensure!(start.elapsed() < LIMIT, "{why}");
+        std::thread::sleep(POLL);
+    }
+    Ok(())
 }
 
 /// Columns of `pageshare ls --raw`, after the name.

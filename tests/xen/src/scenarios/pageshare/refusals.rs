@@ -2,7 +2,7 @@
 //! What is not to be had, and what nobody may do.
 
 use super::{Ends, MADE, MOUNT, STATE};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 const MEMBER_PAGES: &str = "/sys/class/misc/pageshare/owner/member_pages";
 
@@ -39,8 +39,21 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
     ends.owner.shell("pageshare allow area 'deny *'")?;
     let why = mount(&there, "area/tree")?;
     ensure!(why.contains("No such file"), "{why}");
+    // dom0 knows guests' UUIDs.
+    let path = ends.bed.xenstore_read(ends.member.machine.name(), "vm")?;
+    let uuid = path.trim().strip_prefix("/vm/").context(path.clone())?;
+    let other = "00000000-0000-0000-0000-00000000002a";
+    for rule in [
+        format!("allow uuid {other}"),
+        format!("deny uuid {uuid}' 'allow *"),
+    ] {
+        ends.owner
+            .shell(&format!("pageshare allow area '{rule}'"))?;
+        let why = mount(&there, "area/tree")?;
+        ensure!(why.contains("No such file"), "{rule}: {why}");
+    }
     ends.owner
-        .shell(&format!("pageshare allow area 'allow {own}'"))?;
+        .shell(&format!("pageshare allow area 'allow uuid {uuid}'"))?;
     ends.mount("area/tree")?;
     for line in [
         "echo two > file",
@@ -57,6 +70,13 @@ pub fn refused(ends: &Ends<'_>) -> Result<()> {
     for (line, says) in [
         ("pageshare create area", "there is such an area"),
         ("pageshare create -- -x", "a name is"),
+        ("pageshare create --size 0 none", "from 1 to 65536 MiB"),
+        (
+            "pageshare create --mapped 65537 none",
+            "from 1 to 65536 MiB",
+        ),
+        ("pageshare verify none", "there is no tree"),
+        ("pageshare stat none", "no such area, tree or directory"),
         ("pageshare add nothing/tree /proc/self", "no such area"),
         ("pageshare allow area 'permit 5'", "a rule is"),
         ("pageshare rm area", "somebody has"),

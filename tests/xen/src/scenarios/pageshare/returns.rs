@@ -135,6 +135,30 @@ pub fn withdrawn(ends: &Ends<'_>) -> Result<()> {
     ends.wait_until_nothing_is_granted("area")
 }
 
+/// Who does not give back what it has is named, keeps it, and gives it back when it can.
+pub fn silent(ends: &Ends<'_>) -> Result<()> {
+    let sum = shared_file(ends, "area")?;
+    let (name, domid) = (ends.member.machine.name(), ends.domid(&ends.member)?);
+    let xl = |word| ends.bed.dom0().run(&["xl", word, name])?.ok();
+    xl("pause")?;
+    let why = ends.owner.refusal("pageshare withdraw area/tree");
+    let granted = ends.area("area", GRANTED);
+    // Whatever has come of it.
+    xl("unpause")?;
+    let (why, granted) = (why?, granted?);
+    let named = format!("domain {domid} does not give back what it has");
+    ensure!(why.contains(&named), "{why}");
+    ensure!(
+        granted >= PAGES,
+        "{granted} pages are granted to a domain that is paused"
+    );
+    ends.owner.shell("pageshare withdraw area/tree")?;
+    let granted = ends.area("area", GRANTED)?;
+    ensure!(granted == 0, "{granted} pages stay granted");
+    ensure!(sum_of(ends)? == sum, "another file in the end");
+    ends.umount()
+}
+
 /// A tree is taken from who has it mounted: an error for who reads on, and nothing hangs.
 pub fn retired(ends: &Ends<'_>) -> Result<()> {
     shared_file(ends, "area")?;
@@ -229,21 +253,6 @@ pub fn restored(ends: &Ends<'_>) -> Result<()> {
 /// The member is migrated to the host that it is on.
 pub fn migrated(ends: &Ends<'_>) -> Result<()> {
     moved(ends, crate::scenarios::migrated)
-}
-
-/// A member that stands still gives nothing back: the owner is told which one, and goes on.
-pub fn still(ends: &Ends<'_>) -> Result<()> {
-    let sum = shared_file(ends, "area")?;
-    let (dom0, name) = (ends.bed.dom0(), ends.member.machine.name());
-    let domid = ends.domid(&ends.member)?;
-    dom0.run(&["xl", "pause", name])?.ok()?;
-    let why = ends.owner.refusal("pageshare withdraw area");
-    dom0.run(&["xl", "unpause", name])?.ok()?;
-    let (why, says) = (why?, format!("domain {domid} does not give back"));
-    ensure!(why.contains(&says), "{why}");
-    ends.wait_until_nothing_is_granted("area")?;
-    ensure!(sum_of(ends)? == sum, "another file in the end");
-    ends.umount()
 }
 
 /// What a program reads can be taken back while the memory that it reads to is not there.

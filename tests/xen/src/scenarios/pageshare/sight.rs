@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the owner counts is what the hypervisor counts.
+//! What the owner counts is what the hypervisor counts, and what it tells of each area, tree and member is so.
 
 use super::returns::figure;
-use super::{Ends, MADE, MOUNT};
+use super::{End, Ends, MADE, MOUNT, STATE};
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
 
 /// Pages of the file. Few: the hypervisor prints a line for each, and its log is small.
 const PAGES: u32 = 60;
@@ -32,19 +33,46 @@ pub fn counted(ends: &Ends<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What both count.
+/// How much both count: the same grants of the same domain.
 fn same(ends: &Ends<'_>) -> Result<u64> {
     let granted = figure(&ends.owner, "owner/granted")?;
-    let active = active(ends)?;
+    let (known, active) = (known(ends)?, active(ends)?);
     ensure!(
-        active == granted,
-        "{granted} pages are granted, and the hypervisor has {active} active entries"
+        known == active,
+        "the owner has {known:?}, the hypervisor has {active:?} active"
+    );
+    ensure!(
+        active.len() as u64 == granted,
+        "{granted} pages are granted, and the hypervisor has {} active entries",
+        active.len()
     );
     Ok(granted)
 }
 
-/// Entries of the owner's grant table that the member has mapped.
-fn active(ends: &Ends<'_>) -> Result<u64> {
+/// References of the grants that the member has, as the owner has them in debugfs.
+fn known(ends: &Ends<'_>) -> Result<BTreeSet<u32>> {
+    // dom0 has not mounted it.
+    let text = ends.owner.shell(
+        "at=/sys/kernel/debug
+         grep -q \" $at \" /proc/mounts || mount -t debugfs debugfs $at
+         cat $at/pageshare/grants",
+    )?;
+    let member = ends.domid(&ends.member)?;
+    let parse = |line: &str| {
+        let (domid, reference) = line.split_once(' ')?;
+        Some((domid.parse().ok()?, reference.parse().ok()?))
+    };
+    let mut references = BTreeSet::new();
+    for line in text.lines() {
+        let (domid, reference): (u32, u32) = parse(line).with_context(|| text.clone())?;
+        ensure!(domid == member, "domain {domid} has grants");
+        ensure!(references.insert(reference), "{reference} is there twice");
+    }
+    Ok(references)
+}
+
+/// References of entries of the owner's grant table that the member has mapped, as the hypervisor has them.
+fn active(ends: &Ends<'_>) -> Result<BTreeSet<u32>> {
     let dom0 = ends.bed.dom0();
     let log = "xl dmesg -c > /dev/null; xl debug-keys g; xl dmesg";
     let log = dom0.run(&["sh", "-ec", log])?.ok()?.stdout;
@@ -52,18 +80,164 @@ fn active(ends: &Ends<'_>) -> Result<u64> {
     let table = format!("grant-table for remote d{owner} ");
     let (_, rest) = log.split_once(&table).with_context(|| log.clone())?;
     let rest = rest.split("grant-table for remote").next();
-    let lines = rest.unwrap_or_default().lines();
     // The entry, in brackets; who has mapped it; and more.
-    let mapper = |line: &str| {
-        line.split_once("[0x")?
-            .1
-            .split_whitespace()
-            .nth(1)?
-            .parse()
-            .ok()
+    let entry = |line: &str| -> Option<(u32, u32)> {
+        let (reference, rest) = line.split_once("[0x")?.1.split_once(']')?;
+        let mapper = rest.split_whitespace().next()?.parse().ok()?;
+        Some((u32::from_str_radix(reference, 16).ok()?, mapper))
     };
-    let members = lines
-        .filter_map(mapper)
-        .filter(|&domid: &u32| domid == member);
-    Ok(members.count() as u64)
+    let entries = rest.unwrap_or_default().lines().filter_map(entry);
+    let members = entries.filter(|&(_, mapper)| mapper == member);
+    Ok(members.map(|(reference, _)| reference).collect())
+}
+
+/// Pages that both trees have, and that only the second one has.
+const COMMON: u64 = 40;
+const MORE: u64 = 20;
+
+/// What there is in sysfs of an area, two trees and two members is what they have.
+pub fn seen(ends: &Ends<'_>) -> Result<()> {
+    let others = ["pv1", "pvh1"].into_iter();
+    let mut others = others.filter(|name| *name != ends.member.machine.name());
+    let second = End::new(ends.bed, others.next().unwrap_or_default())?;
+    let done = both_see(ends, &second);
+    // Whatever has come of it.
+    let undone = second.shell(&format!("umount {MOUNT} 2>/dev/null || true"));
+    let undone = undone.and_then(|_| second.machine.rmmod("pageshare"));
+    done.and(undone)
+}
+
+fn both_see(ends: &Ends<'_>, second: &End<'_>) -> Result<()> {
+    let add = format!("pageshare add --state {STATE}");
+    ends.owner.shell(&format!(
+        "cd {MADE}; mkdir one two
+         dd if=/dev/urandom of=one/file bs=4096 count={COMMON} 2>/dev/null
+         (cat one/file; dd if=/dev/urandom bs=4096 count={MORE} 2>/dev/null) > two/another
+         pageshare create --size 64 --mapped 64 area
+         pageshare allow area 'allow *'
+         {add} area/one one; {add} area/two two"
+    ))?;
+    let (owner, area) = (&ends.owner, "areas/area");
+    let trees = ["one", "two"].map(|tree| format!("{area}/trees/{tree}"));
+    let expect = |folder: &str, wanted: &[(&str, u64)]| -> Result<()> {
+        for (name, wanted) in wanted {
+            let found = figure(owner, &format!("{folder}/{name}"))?;
+            ensure!(found == *wanted, "{folder}/{name} is {found}, not {wanted}");
+        }
+        Ok(())
+    };
+
+    let [one, two] =
+        [&trees[0], &trees[1]].map(|tree| figure(owner, &format!("{tree}/referenced")));
+    let (one, two) = (one?, two?);
+    ensure!(
+        one > COMMON && two > COMMON + MORE,
+        "{one} and {two} blocks"
+    );
+    let all = [("referenced", one + two), ("unique", one + two - COMMON)];
+    expect(area, &all)?;
+    expect(&trees[0], &[("unique", one - COMMON), ("mounts", 0)])?;
+    expect(&trees[1], &[("unique", two - COMMON), ("got", 0)])?;
+
+    let mut mapped = Vec::new();
+    for (member, tree) in [(&ends.member, "one"), (second, "two")] {
+        member.shell(&format!(
+            "mount -t pageshare -o owner={} area/{tree} {MOUNT}; cat {MOUNT}/* > /dev/null",
+            ends.domid(owner)?
+        ))?;
+        mapped.push(figure(member, "member/mapped")?);
+    }
+    let both = mapped[0] + mapped[1];
+    let saved = [
+        ("hits", COMMON),
+        ("io_avoided_kb", 4 * COMMON),
+        ("saved_kb", 4 * COMMON),
+    ];
+    let not_saved = [("hits", 0), ("io_avoided_kb", 0), ("saved_kb", 4 * COMMON)];
+    let counts = [("mapped", both), ("got", both), ("read", both - COMMON)];
+    expect(
+        area,
+        &[&saved[..], &counts, &[("mounts", 2), ("spare", 0)]].concat(),
+    )?;
+    expect(area, &[("in_memory", both - COMMON)])?;
+    // What both have of a tree is counted for both, whichever tree it comes from.
+    let counts = [("got", mapped[0]), ("read", mapped[0]), ("mounts", 1)];
+    expect(
+        &trees[0],
+        &[&not_saved[..], &counts, &[("mapped", mapped[0] + COMMON)]].concat(),
+    )?;
+    let counts = [
+        ("got", mapped[1]),
+        ("read", mapped[1] - COMMON),
+        ("mounts", 1),
+    ];
+    expect(
+        &trees[1],
+        &[&saved[..], &counts, &[("mapped", mapped[1] + COMMON)]].concat(),
+    )?;
+    let members = [&ends.member, second].map(|end| ends.domid(end));
+    let [first, other] = members.map(|domid| domid.map(|domid| format!("members/{domid}")));
+    let (first, other) = (first?, other?);
+    expect(
+        &first,
+        &[&not_saved[..], &[("mapped", mapped[0]), ("mounts", 1)]].concat(),
+    )?;
+    expect(
+        &other,
+        &[&saved[..], &[("mapped", mapped[1]), ("mounts", 1)]].concat(),
+    )?;
+
+    let told = owner.shell("pageshare stat area")?;
+    let amount = format!("{}.00 KiB", 4 * COMMON);
+    for name in ["area", "area/one", "area/two"] {
+        let has = |line: &str| line.contains(&format!(" {name} ")) && line.contains(&amount);
+        ensure!(told.lines().any(has), "{name} in {told}");
+    }
+    comes_and_goes(ends, second, (&first, &other))
+}
+
+/// Folders are there as long as what they are about.
+fn comes_and_goes(ends: &Ends<'_>, second: &End<'_>, (first, other): (&str, &str)) -> Result<()> {
+    let there = || {
+        ends.owner.shell(
+            "cd /sys/class/misc/pageshare; for i in areas/* areas/*/trees/* members/*; do
+                 [ ! -e $i ] || echo $i; done",
+        )
+    };
+    let expect = |wanted: &[&str]| -> Result<()> {
+        let found = there()?;
+        ensure!(found.lines().eq(wanted.iter().copied()), "{found} is there");
+        Ok(())
+    };
+    second.shell(&format!("umount {MOUNT}"))?;
+    let released = |name: &str| figure(&ends.owner, &format!("{other}/{name}"));
+    super::wait_until(|| Ok(released("mapped")? == 0), "the second one has pages")?;
+    ensure!(released("mounts")? == 0, "the second one has a mount");
+    let saved = figure(&ends.owner, &format!("{first}/saved_kb"))?;
+    ensure!(saved == 0, "{saved} KiB are saved for one");
+    // Another version begins anew.
+    ends.owner.shell(&format!(
+        "pageshare add --state {STATE} area/one {MADE}/two
+         pageshare rm --state {STATE} area/two; pageshare create other"
+    ))?;
+    let got = figure(&ends.owner, "areas/area/trees/one/got")?;
+    ensure!(got == 0, "{got} pages were got of what is new");
+    let mut members = [first, other];
+    members.sort_unstable();
+    let trees = ["areas/area", "areas/other", "areas/area/trees/one"];
+    expect(&[&trees[..], &members].concat())?;
+    let unknown = ends.owner.refusal("pageshare stat area/two")?;
+    ensure!(
+        unknown.contains("no such area, tree or directory"),
+        "{unknown}"
+    );
+    second.machine.rmmod("pageshare")?;
+    super::wait_until(
+        || Ok(!there()?.contains(other)),
+        "a member that is gone is seen",
+    )?;
+    second.machine.insmod("pageshare", &[])?;
+    ends.umount()?;
+    ends.owner.shell("pageshare rm area")?;
+    expect(&["areas/other", first])
 }
