@@ -43,7 +43,25 @@ pub fn once(ends: &Ends<'_>) -> Result<()> {
         );
         ends.umount()?;
     }
-    Ok(())
+    apart(ends)
+}
+
+/// Another area has nothing of what that has, though it is the same: its members cannot tell.
+fn apart(ends: &Ends<'_>) -> Result<()> {
+    ends.share("apart", "one", &format!("{MADE}/one"))?;
+    let (pages, filled) = (ends.area("apart", UNIQUE)?, ends.area("apart", FILLED)?);
+    ensure!(
+        pages >= 500 && filled == 0,
+        "of {pages} pages {filled} are there before they are read"
+    );
+    ends.mount("apart/one")?;
+    ends.member.shell(&format!("cat {MOUNT}/* > /dev/null"))?;
+    let [got, read] = [ends.area("apart", GOT)?, ends.area("apart", READ)?];
+    ensure!(
+        got >= 500 && read == got,
+        "of {got} pages that were got {read} were read"
+    );
+    ends.umount()
 }
 
 /// Who has mounted a tree goes on reading it, whatever becomes of its name.
