@@ -273,6 +273,7 @@ void xenoxide_sock_write_space(struct sock *sk);
 void xenoxide_sock_state_change(struct sock *sk);
 bool xenoxide_sock_has_sleeper(const struct sock *sk);
 bool xenoxide_sock_fasync(const struct sock *sk);
+bool xenoxide_sock_zerocopy(const struct sock *sk);
 u16 xenoxide_sock_type(const struct sock *sk);
 u8 xenoxide_sock_state(const struct sock *sk);
 void xenoxide_sock_set_state(struct sock *sk, u8 state);

@@ -67,6 +67,11 @@ bool xenoxide_sock_fasync(const struct sock *sk)
 	return sock_flag(sk, SOCK_FASYNC);
 }
 
+bool xenoxide_sock_zerocopy(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_ZEROCOPY);
+}
+
 u16 xenoxide_sock_type(const struct sock *sk)
 {
 	return sk->sk_type;

@@ -61,6 +61,14 @@ impl<'a> Outgoing<'a> {
         // SAFETY: By the type invariants.
         unsafe { (*self.0.as_ptr()).msg_flags & bindings::MSG_EOR != 0 }
     }
+
+    /// Returns whether the program wants to be told when its memory is its own again
+    /// (`MSG_ZEROCOPY`), and nobody else tells it (`io_uring`).
+    pub(super) fn zerocopy(&self) -> bool {
+        // SAFETY: By the type invariants.
+        let message = unsafe { self.0.as_ref() };
+        message.msg_flags & bindings::MSG_ZEROCOPY != 0 && message.msg_ubuf.is_null()
+    }
 }
 
 /// Where a program receives.

@@ -16,6 +16,7 @@
 mod child;
 mod error;
 mod message;
+mod receipt;
 mod registration;
 mod sock;
 mod table;

@@ -3,6 +3,7 @@
 //! The functions by which the core calls a transport.
 
 use super::{
+    receipt,
     registration,
     Address,
     Incoming,
@@ -69,6 +70,7 @@ pub(super) fn new<T: Transport>(module: &'static ThisModule) -> xen_bindings::vs
         notify_send_post_enqueue: Some(notify_sent),
         notify_buffer_size: Some(notify_buffer_size::<T>),
         unsent_bytes: Some(unsent_bytes::<T>),
+        msgzerocopy_allow: Some(msgzerocopy_allow),
         shutdown: Some(shutdown::<T>),
         get_local_cid: Some(get_local_cid::<T>),
         has_remote_cid: Some(has_remote_cid::<T>),
@@ -292,7 +294,11 @@ unsafe extern "C" fn stream_enqueue<T: Transport>(
     // SAFETY: By the requirements; the message is valid.
     from_result(|| unsafe {
         let mut message = Outgoing::new(message).ok_or(EINVAL)?;
-        bytes(with::<T, _>(vsk, |t, a, b| t.send(a, b, &mut message, len)))
+        bytes(with::<T, _>(vsk, |transport, sock, socket| {
+            receipt::with(sock, &mut message, |message| {
+                transport.send(sock, socket, message, len)
+            })
+        }))
     })
 }
 
@@ -374,8 +380,10 @@ unsafe extern "C" fn seqpacket_enqueue<T: Transport>(
     // SAFETY: By the requirements; the message is valid.
     from_result(|| unsafe {
         let mut message = Outgoing::new(message).ok_or(EINVAL)?;
-        bytes(with::<T, _>(vsk, |t, a, b| {
-            t.send_record(a, b, &mut message, len)
+        bytes(with::<T, _>(vsk, |transport, sock, socket| {
+            receipt::with(sock, &mut message, |message| {
+                transport.send_record(sock, socket, message, len)
+            })
         }))
     })
 }
@@ -550,6 +558,15 @@ unsafe extern "C" fn unsent_bytes<T: Transport>(vsk: *mut vsock_sock) -> isize {
     // SAFETY: By the requirements.
     let bytes = unsafe { with::<T, _>(vsk, T::unsent) };
     isize::try_from(bytes).unwrap_or(isize::MAX)
+}
+
+/// Whoever asks is told that there was a copy.
+///
+/// # Safety
+///
+/// Only the core may call this, as the table says.
+unsafe extern "C" fn msgzerocopy_allow() -> bool {
+    true
 }
 
 /// # Safety

@@ -111,7 +111,8 @@ pub trait Transport: Send + Sync + Sized + 'static {
         len: usize,
     ) -> Result<usize>;
 
-    /// Sends up to `len` bytes to a stream, as many as there is room for, and returns how many.
+    /// Sends up to `len` bytes to a stream, as many as there is room for, and returns how many. They
+    /// are copied by then: whoever has asked (`MSG_ZEROCOPY`) is told so.
     ///
     /// # Errors
     ///
@@ -142,8 +143,8 @@ pub trait Transport: Send + Sync + Sized + 'static {
         message: &mut Incoming<'_>,
     ) -> Result<usize>;
 
-    /// Sends a part of a record: up to `len` bytes, and returns how many. It is called again for
-    /// the rest of them.
+    /// Sends a part of a record: up to `len` bytes, copied as by [`Transport::send`], and returns how
+    /// many. It is called again for the rest of them.
     ///
     /// # Errors
     ///
