@@ -35,6 +35,7 @@ struct sock;
 struct sockaddr_vm;
 struct socket;
 struct super_block;
+struct tasklet_struct;
 struct vsock_sock;
 struct vsock_transport;
 
@@ -302,6 +303,6 @@ struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
 						  bool freezable);
 void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
 				struct lock_class_key *key);
-void xenoxide_init_work(struct work_struct *work, work_func_t func);
+void xenoxide_tasklet_schedule(struct tasklet_struct *tasklet);
 
 #endif /* XENOXIDE_HELPERS_H */

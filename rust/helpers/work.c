@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/interrupt.h>
 #include <linux/workqueue.h>
 
 #include "helpers.h"
@@ -21,7 +22,7 @@ void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
 	__timer_init(&dwork->timer, delayed_work_timer_fn, TIMER_IRQSAFE);
 }
 
-void xenoxide_init_work(struct work_struct *work, work_func_t func)
+void xenoxide_tasklet_schedule(struct tasklet_struct *tasklet)
 {
-	INIT_WORK(work, func);
+	tasklet_schedule(tasklet);
 }
