@@ -10,6 +10,7 @@ use crate::{
     },
     link::{
         doorbell,
+        rate::Rate,
         ring::{
             Field,
             Lines,
@@ -50,6 +51,10 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
     }, //
 };
 
@@ -132,6 +137,10 @@ pub(crate) struct Bells {
     /// Events that went over this link, and that came.
     pub(crate) sent: Count,
     pub(crate) received: Count,
+    start: Instant<Monotonic>,
+    /// How often they come, while that is limited.
+    #[pin]
+    rate: IrqLock<Rate>,
     #[pin]
     waiting: IrqLock<KVVec<Option<Waiter>>>,
     /// Who reads the control ring.
@@ -152,6 +161,8 @@ impl Bells {
             settings,
             sent: Count::new(),
             received: Count::new(),
+            start: Instant::now(),
+            rate <- new_irq_lock!(Rate::default()),
             waiting <- {
                 let mut waiting = KVVec::with_capacity(SLOTS as usize, GFP_KERNEL)?;
                 for _ in 0..SLOTS {
@@ -230,6 +241,19 @@ impl Bells {
         self.settings.counters.events_sent.up();
     }
 
+    /// Whether the event that has come is more than the link may have.
+    fn is_over(&self) -> bool {
+        let Some(most) = self.settings.most_events() else {
+            return false;
+        };
+        let now_ms = self.start.elapsed().as_millis() as u32;
+        let over = self.rate.lock().is_over(now_ms, most);
+        if over {
+            self.settings.counters.over_events.up();
+        }
+        over
+    }
+
     /// Wakes who waits on the connection in `slot`, if anybody does.
     fn wake(&self, slot: Slot) -> Seen {
         let mut waiting = self.waiting.lock();
@@ -267,6 +291,10 @@ impl Handler for Arc<Bells> {
                 seen = Seen::Work;
             }
         });
+        // The next one waits as if this had been about nothing, and longer each time.
+        if self.is_over() {
+            return Seen::Nothing;
+        }
         seen
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Counters {
     pub(crate) over_sockets: Count,
     /// Times that more memory would have been too much for a domain's account.
     pub(crate) over_memory: Count,
+    /// Events that were more than a link may have.
+    pub(crate) over_events: Count,
     /// Connections that the other domain has ended.
     pub(crate) reset: Count,
     /// Rings that have gone over to a larger segment,
@@ -125,6 +127,7 @@ impl Counters {
             refused_memory: Count::new(),
             over_sockets: Count::new(),
             over_memory: Count::new(),
+            over_events: Count::new(),
             reset: Count::new(),
             rings_grown: Count::new(),
             rings_shrunk: Count::new(),

@@ -61,6 +61,9 @@ const LEAST_MEMORY_KIB: u64 = 64;
 /// (`halt_poll_ns`, `guest_halt_poll_ns`).
 const BULK_POLL_US: u32 = 200;
 
+/// The most events that a link may be limited to, each second.
+const MOST_EVENTS: u32 = 1_000_000;
+
 /// The longest that a program may look for data before it sleeps, in microseconds.
 const MOST_BUSY_US: u32 = 10_000;
 
@@ -74,6 +77,8 @@ pub(crate) struct Settings {
     last_order: Atomic<u32>,
     most_sockets: Atomic<u32>,
     most_memory_kib: Atomic<u64>,
+    /// 0 if there is no limit.
+    most_events: Atomic<u32>,
     busy_poll_us: Atomic<u32>,
     bulk_poll_us: Atomic<u32>,
     /// Whether others may connect only where a rule allows it.
@@ -108,6 +113,7 @@ impl Settings {
             last_order: Atomic::new(LAST_ORDER),
             most_sockets: Atomic::new(MOST_SOCKETS),
             most_memory_kib: Atomic::new(MOST_MEMORY_KIB),
+            most_events: Atomic::new(0),
             busy_poll_us: Atomic::new(0),
             bulk_poll_us: Atomic::new(BULK_POLL_US),
             closed: Atomic::new(closed),
@@ -227,6 +233,25 @@ impl Settings {
             return Err(ERANGE);
         }
         self.most_memory_kib.store(kib, Relaxed);
+        Ok(())
+    }
+
+    /// How many events a link may have each second before they are put off; [`None`] if as many as
+    /// come.
+    pub(crate) fn most_events(&self) -> Option<u32> {
+        Some(self.most_events.load(Relaxed)).filter(|most| *most > 0)
+    }
+
+    /// Sets how many events a link may have each second, or that there is no limit, by 0.
+    ///
+    /// # Errors
+    ///
+    /// `ERANGE` if that is more than [`MOST_EVENTS`].
+    pub(crate) fn set_most_events(&self, per_second: u64) -> Result {
+        match u32::try_from(per_second) {
+            Ok(most @ 0..=MOST_EVENTS) => self.most_events.store(most, Relaxed),
+            _ => return Err(ERANGE),
+        }
         Ok(())
     }
 

@@ -74,6 +74,9 @@ attributes! { State, ROOT:
     /// How much memory may be shared with one domain.
     MemoryPerPeerKb c"memory_per_peer_kb" = |s| s.settings().most_memory() / u64::from(KIB),
         set |s, text| s.settings().set_most_memory(number(text)?);
+    /// How many events of a link come through each second.
+    EventsPerLinkHz c"events_per_link_hz" = |s| s.settings().most_events().unwrap_or(0),
+        set |s, text| s.settings().set_most_events(number(text)?);
     /// How long a program looks for data before it sleeps.
     BusyPollUs c"busy_poll_us" = |s| s.settings().busy_poll_us(),
         set |s, text| s.settings().set_busy_poll_us(number(text)?);
@@ -119,6 +122,8 @@ attributes! { State, INFO:
     OverSockets c"over_sockets" = |s| s.settings().counters.over_sockets.get();
     /// Times that `memory_per_peer_kb` was reached.
     OverMemory c"over_memory" = |s| s.settings().counters.over_memory.get();
+    /// Events that were more than `events_per_link_hz`.
+    OverEvents c"over_events" = |s| s.settings().counters.over_events.get();
     /// Connections that other domains have ended with an error.
     Reset c"reset" = |s| s.settings().counters.reset.get();
     /// Rings that were exchanged for larger ones.

@@ -76,7 +76,7 @@ const _: () = {
     assert!(size_of::<BalloonTarget>() == 8 * (1 + 1 + 2));
     assert!(size_of::<BalloonWait>() == 8 * (1 + 2 + 2));
     assert!(size_of::<SockSocket>() == 8 * (3 + 10 + 6));
-    assert!(size_of::<SockStats>() == 8 * (2 + 25 + 5));
+    assert!(size_of::<SockStats>() == 8 * (2 + 27 + 5));
     assert!(size_of::<SockCheck>() == 8 * (3 + 2));
     assert!(size_of::<ShareArea>() == 8 * (1 + 8 + 2 + 1 + 10 + 2));
     assert!(size_of::<ShareTree>() == 8 * (1 + 8 + 8 + 4 + 3 + 4));

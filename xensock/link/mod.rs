@@ -12,7 +12,7 @@
 //!                grow, exchange           which memory to offer, and how it is gone over to
 //!   message      wire, packet             what the bytes of the control ring mean
 //!   bytes        ring, segment            where to copy, when to send an event
-//!   event        doorbell                 which of the connections an event is about
+//!   event        doorbell, rate           which of the connections an event is about, how many come
 //! ```
 //!
 //! The peer is another tenant: each of its words is read once, checked, and only the copy is used.
@@ -25,6 +25,7 @@ pub mod exchange;
 pub mod grow;
 pub mod packet;
 pub mod policy;
+pub mod rate;
 pub mod ring;
 pub mod segment;
 pub mod slots;

@@ -75,6 +75,8 @@ struct xensock_socket {
  * @largest_ring_kb: out: the size that rings grow to
  * @max_sockets_per_peer: out: how many connections there may be with a domain
  * @memory_per_peer_kb: out: how much memory may be shared with a domain
+ * @events_per_link_hz: out: how many events of a link come through each
+ *	second, 0 if all do
  * @links: out: domains that there are links with
  * @sockets: out: connections that there are, up to when their memory is free
  * @sent_bytes: out: what programs have sent; this and all that follows is
@@ -94,6 +96,7 @@ struct xensock_socket {
  * @over_sockets: out: times that max_sockets_per_peer was reached, at
  *	connections of either side
  * @over_memory: out: times that memory_per_peer_kb was, also by larger rings
+ * @over_events: out: events that were more than events_per_link_hz
  * @reset: out: connections that other domains have ended with an error
  * @rings_grown: out: rings that were exchanged for larger ones
  * @broken_rings: out: connections that ended because a ring was broken
@@ -116,6 +119,7 @@ struct xensock_stats {
 	__u64 largest_ring_kb;
 	__u64 max_sockets_per_peer;
 	__u64 memory_per_peer_kb;
+	__u64 events_per_link_hz;
 	__u64 links;
 	__u64 sockets;
 	__u64 sent_bytes;
@@ -133,6 +137,7 @@ struct xensock_stats {
 	__u64 refused_memory;
 	__u64 over_sockets;
 	__u64 over_memory;
+	__u64 over_events;
 	__u64 reset;
 	__u64 rings_grown;
 	__u64 broken_rings;

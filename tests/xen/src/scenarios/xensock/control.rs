@@ -15,7 +15,7 @@ const SOCKETS: u64 = 3;
 /// The calls, and how many 64-bit words each has reserved.
 const CALLS: [(&str, u32); 4] = [("get", 6), ("next", 6), ("stats", 1), ("check", 2)];
 /// Figures of `stats` that are files.
-const INFO: [&str; 24] = [
+const INFO: [&str; 25] = [
     "links",
     "sockets",
     "sent_bytes",
@@ -31,6 +31,7 @@ const INFO: [&str; 24] = [
     "refused_memory",
     "over_sockets",
     "over_memory",
+    "over_events",
     "reset",
     "rings_grown",
     "rings_shrunk",
@@ -41,11 +42,12 @@ const INFO: [&str; 24] = [
     "broken_links",
     "cid",
 ];
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 5] = [
     "first_ring_kb",
     "largest_ring_kb",
     "max_sockets_per_peer",
     "memory_per_peer_kb",
+    "events_per_link_hz",
 ];
 
 /// At each end that is a guest, while there are some connections.

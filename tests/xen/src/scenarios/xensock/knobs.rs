@@ -7,7 +7,7 @@ use bed::tools;
 
 const FOLDER: &str = "/sys/class/misc/xensock";
 /// What is changed here, and its default.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("rules", "\n"),
     ("rules_out", "\n"),
     ("default_policy", "open"),
@@ -15,6 +15,7 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("first_ring_kb", "32"),
     ("max_sockets_per_peer", "2048"),
     ("memory_per_peer_kb", "98304"),
+    ("events_per_link_hz", "0"),
     ("busy_poll_us", "0"),
     ("bulk_poll_us", "200"),
 ];

@@ -6,6 +6,7 @@ mod busy;
 mod control;
 mod datagrams;
 mod edge;
+mod events;
 mod fate;
 pub mod hostile;
 mod idle;
@@ -94,12 +95,13 @@ pub const CHECKED: [&str; 11] = [
 ];
 
 /// For two domains that both have the module.
-pub const BETWEEN_DOMAINS: [Scenario; 18] = [
+pub const BETWEEN_DOMAINS: [Scenario; 19] = [
     one("xensock_rules", rules::rules),
     one("xensock_rules_out", rules::rules_out),
     one("xensock_closed", rules::closed),
     one("xensock_limits", rules::limits),
     one("xensock_nobody", rules::nobody),
+    one("xensock_events", events::events),
     one("xensock_rings", rings::rings),
     one("xensock_largest", rings::largest),
     one("xensock_too_long", packets::too_long),

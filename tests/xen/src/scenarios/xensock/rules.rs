@@ -225,6 +225,7 @@ pub fn limits(ends: &Ends<'_>) -> Result<()> {
         ("max_sockets_per_peer", "2049"),
         ("memory_per_peer_kb", "63"),
         ("memory_per_peer_kb", "18446744073709551615"),
+        ("events_per_link_hz", "1000001"),
         ("busy_poll_us", "10001"),
         ("bulk_poll_us", "10001"),
         ("first_ring_kb", "0"),
