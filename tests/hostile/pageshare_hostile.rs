@@ -33,7 +33,7 @@ pub mod bindings;
 pub mod digest;
 #[path = "../../rust/linux/disk/mod.rs"]
 pub mod disk;
-#[path = "../../pageshare/driver.rs"]
+#[path = "../../pageshare/driver/mod.rs"]
 mod driver;
 #[path = "../../rust/linux/failure.rs"]
 pub mod failure;
