@@ -105,13 +105,12 @@ pub fn run_shared(suite: &Suite, pass: &Pass, accel: &str) -> Result<()> {
         hostile: HOSTILE,
         victim: VICTIM,
     };
-    let cases: [(&str, fn(&_) -> Result<()>); 2] = [
-        ("pageshare_hostile_member", pageshare::hostile::member),
-        ("pageshare_hostile_owner", pageshare::hostile::owner),
-    ];
-    for (name, case) in cases {
-        suite.run(name, || stage.run(case));
-    }
+    suite.run("pageshare_hostile_member", || {
+        stage.run(pageshare::hostile::member)
+    });
+    suite.run("pageshare_hostile_owner", || {
+        stage.run(pageshare::hostile::owner)
+    });
     finish(suite, bed);
     Ok(())
 }
