@@ -27,6 +27,7 @@ use crate::{
 };
 use kernel::{
     new_mutex,
+    pr_warn_once,
     prelude::*,
     str::BStr,
     sync::{
@@ -245,9 +246,9 @@ impl Areas {
     }
 }
 
-/// What is missing is made with the next change.
+/// What is missing is made with the next change. Once: others may have it come and go all the time.
 fn tell(agreed: Result) {
     if let Err(error) = agreed {
-        pr_warn!("not all areas and members are in sysfs: {error:?}\n");
+        pr_warn_once!("not all areas and members are in sysfs: {error:?}\n");
     }
 }
