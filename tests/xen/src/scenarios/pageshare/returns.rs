@@ -236,7 +236,7 @@ fn moved(ends: &Ends<'_>, by: impl FnOnce(&Bed, &str) -> Result<()>) -> Result<(
     println!("# {rounds} readings");
     ends.umount()?;
     ends.wait_until_nothing_is_granted("area")?;
-    super::fate::wait_until_gone(ends, before)
+    super::fate::wait_until_gone(ends.bed, before)
 }
 
 /// The member is saved and restored.
