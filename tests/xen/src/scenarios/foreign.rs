@@ -23,6 +23,7 @@ const ROUNDS: u64 = 5;
 
 /// What a guest needs to grant pages and to map them.
 const MODULES: [&str; 3] = ["xen_gntdev", "xen_gntalloc", "xen_evtchn"];
+const SIGTERM: i32 = 15;
 const STOP: &str = "/tmp/foreign.stop";
 /// Another part of the disk each time: all of it is more than a guest's page cache has room for.
 const READ: &str = "dd if=/dev/xvda of=/dev/null bs=1M count=32 skip=$((n % 10 * 32)) 2> /dev/null";
@@ -50,25 +51,33 @@ pub fn equip(host: Host) -> Result<Host> {
 struct Load<'a> {
     machine: Machine<'a>,
     counter: String,
+    /// Who does the other half of it, until this is dropped.
+    server: Option<(Machine<'a>, i32)>,
 }
 
 impl<'a> Load<'a> {
     fn start(machine: Machine<'a>, name: &str, once: &str) -> Result<Self> {
         let counter = format!("/tmp/foreign.{name}");
         let line = format!(
-            "n=0; echo 0 > {counter}
+            "rm -f {counter}.ended; n=0; echo 0 > {counter}
              while [ ! -e {STOP} ]; do
                 {once} > /dev/null || exit 1
                 n=$((n + 1)); echo $n > {counter}
              done; touch {counter}.ended"
         );
         machine.spawn(&["sh", "-c", &line], &format!("{counter}.output"))?;
-        Ok(Self { machine, counter })
+        Ok(Self {
+            machine,
+            counter,
+            server: None,
+        })
     }
 
     /// Ends it; answers how often it was done.
-    fn stop(self) -> Result<u64> {
-        let Self { machine, counter } = self;
+    fn stop(&self) -> Result<u64> {
+        let Self {
+            machine, counter, ..
+        } = self;
         machine.write(STOP, "")?;
         let ended = format!("{counter}.ended");
         let waited = wait_until(&ended, || {
@@ -78,7 +87,16 @@ impl<'a> Load<'a> {
             let output = machine.read(&format!("{counter}.output"))?;
             return Err(error.context(output));
         }
-        machine.read_number(&counter)
+        machine.read_number(counter)
+    }
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        if let Some((machine, pid)) = &self.server {
+            // One that is gone already will do.
+            let _ = machine.kill(*pid, SIGTERM);
+        }
     }
 }
 
@@ -91,13 +109,15 @@ fn map_and_unmap<'a>(
     let node = format!("/local/domain/{domid}/data/foreign");
     let to = user.2.to_string();
     let output = "/tmp/foreign.serve";
-    server.spawn(&[vchan, "serve", &node, &to], output)?;
+    let pid = server.spawn(&[vchan, "serve", &node, &to], output)?;
     let listens = wait_until("it listens", || {
         Ok(server.read(output)?.contains("listening"))
     });
     listens.with_context(|| server.read(output).unwrap_or_default())?;
     let once = format!("{} connects {node} {domid} 2", user.1);
-    Load::start(user.0, "maps", &once)
+    let mut load = Load::start(user.0, "maps", &once)?;
+    load.server = Some((server.clone(), pid));
+    Ok(load)
 }
 
 fn sound(machine: &Machine<'_>) -> Result<()> {
@@ -113,6 +133,8 @@ fn foreign(bed: &Bed, kind: Kind) -> Result<()> {
     dom0.run(&["rm", "-f", STOP])?.ok()?;
     let _ = dom0.rmmod("xenballoon");
     let most = dom0.read_number(&format!("{BUILTIN}/info/current_kb"))? / 1024;
+    // Nobody else has.
+    dom0.run(&["mount", "-t", "debugfs", "none", "/sys/kernel/debug"])?;
     dom0.insmod("xenballoon", &[])?;
     bed.create(&name)?;
     bed.wait_for_guest(&name)?;
@@ -131,12 +153,13 @@ fn foreign(bed: &Bed, kind: Kind) -> Result<()> {
         balloon.reach(mib)?;
         move_dom0(bed, &current, most - less)?;
     }
-    for (load, what) in loads.into_iter().zip(["guest maps", "dom0 maps", "reads"]) {
+    for (load, what) in loads.iter().zip(["guest maps", "dom0 maps", "reads"]) {
         let rounds = load.stop()?;
         println!("# {name}: {what}: {rounds} times");
         ensure!(rounds >= ROUNDS, "{what}: only {rounds} times");
     }
 
+    drop(loads);
     sound(guest)?;
     sound(&dom0)?;
     ensure!(balloon.unseen_by_guest()? == unseen);
