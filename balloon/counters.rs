@@ -26,7 +26,7 @@ pub(crate) struct Counters {
     pub(crate) oom_events: Atomic<u64>,
     /// Pages given because memory was scarce or all used up.
     pub(crate) relieved: Atomic<u64>,
-    /// Pages that were allocated for the host and stayed, as the guest was out of memory.
+    /// Pages that were allocated for the host and stayed, as the guest could not spare them any more.
     pub(crate) spared: Atomic<u64>,
 }
 

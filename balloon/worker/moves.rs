@@ -99,12 +99,9 @@ impl Balloon {
         if Self::is_promised(inner) {
             runs = runs.min(PROMISED_PAGES / order.pages());
         }
-        let (extents, short) = self.gather(order, runs);
+        let (mut extents, short) = self.gather(order, runs);
+        self.spare(&mut extents);
         if self.wanted.load(Relaxed) != 0 {
-            // What the host gets it need not give back, so they stay, for who is out of memory.
-            let pages = extents.len() * order.pages();
-            drop(extents);
-            self.counters.spared.add(pages as u64, Relaxed);
             return None;
         }
         let offered = extents.len();
@@ -144,6 +141,19 @@ impl Balloon {
             }
         }
         (extents, false)
+    }
+
+    /// Gives back to the guest what it cannot spare any more: what the host gets it need not give
+    /// back. All, for who is out of memory; else as far as less than half of the reserve is left, as
+    /// what the allocator keeps for each processor is not counted.
+    fn spare(&self, extents: &mut Extents) {
+        let least = self.limits().reserve as usize / 2;
+        let before = extents.len();
+        let is_scarce = || self.wanted.load(Relaxed) != 0 || memory::available_pages() < least;
+
+        while is_scarce() && extents.shrink() {}
+        let pages = (before - extents.len()) * extents.order().pages();
+        self.counters.spared.add(pages as u64, Relaxed);
     }
 
     /// Counts a step: as a failed one if the next has to wait for `delay`, else as one that got

@@ -225,6 +225,20 @@ impl Extents {
         }
     }
 
+    /// Gives one extent back to the page allocator, and returns whether there was one.
+    ///
+    /// Context: may sleep.
+    pub fn shrink(&mut self) -> bool {
+        let order = self.0.order.log2();
+        let Some(page) = self.0.pop() else {
+            return false;
+        };
+        // SAFETY: `page` is a backed run of this order, which we owned and now give up.
+        unsafe { bindings::__free_pages(page.as_ptr(), order) };
+        timing::pass(self.0.len() * self.0.order.pages());
+        true
+    }
+
     /// Returns the number of extents.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -255,13 +269,7 @@ impl Extents {
 
 impl Drop for Extents {
     fn drop(&mut self) {
-        let order = self.0.order.log2();
-
-        while let Some(page) = self.0.pop() {
-            // SAFETY: `page` is a backed run of this order, which we owned and now give up.
-            unsafe { bindings::__free_pages(page.as_ptr(), order) };
-            timing::pass(self.0.len() * self.0.order.pages());
-        }
+        while self.shrink() {}
     }
 }
 
