@@ -426,6 +426,15 @@ pub struct Frame {
     pub backed: Option<bool>,
 }
 
+/// Returns the first word of the page frame of number `pfn`, which must be one that the kernel has a
+/// page for, if it can be read.
+pub fn word(pfn: usize) -> Option<c_ulong> {
+    let mut word: c_ulong = 0;
+    // SAFETY: The frame has a page; that it can be read is not assumed.
+    let ret = unsafe { bindings::xenoxide_read_pfn(pfn, &raw mut word) };
+    (ret == 0).then_some(word)
+}
+
 /// Returns what the page frame of number `pfn` is, which must be one that the kernel has a page for.
 ///
 /// Of frames that are marked only every `nth` is read: where there is no memory that is slow.
@@ -437,12 +446,8 @@ pub fn frame(pfn: usize, nth: usize) -> Frame {
             bindings::xenoxide_pfn_free(pfn),
         )
     };
-    let mut word: c_ulong = c_ulong::MAX;
-    let backed = (!offline || pfn.checked_rem(nth) == Some(0)).then(|| {
-        // SAFETY: The frame has a page; that it can be read is not assumed.
-        let ret = unsafe { bindings::xenoxide_read_pfn(pfn, &raw mut word) };
-        ret == 0 && word != c_ulong::MAX
-    });
+    let backed = (!offline || pfn.checked_rem(nth) == Some(0))
+        .then(|| word(pfn).is_some_and(|word| word != c_ulong::MAX));
 
     Frame {
         offline,

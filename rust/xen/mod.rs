@@ -2,6 +2,8 @@
 
 //! The safe face of Xen for guest modules.
 
+#[cfg(CONFIG_KUNIT)]
+pub mod borrowed;
 pub mod builtin;
 pub mod domain;
 pub mod event;

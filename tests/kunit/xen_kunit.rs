@@ -31,6 +31,7 @@ mod faults;
 #[path = "../../rust/xen/frame.rs"]
 pub mod frame;
 mod growth;
+mod lent;
 #[path = "../../rust/linux/mod.rs"]
 pub mod linux;
 mod memory_disk;
@@ -50,6 +51,7 @@ pub mod window;
 mod window_of_dom0;
 #[path = "../../rust/xen/mod.rs"]
 pub mod xen;
+mod zeroes;
 
 module! {
     type: XenKunit,
