@@ -184,6 +184,29 @@ pub(crate) unsafe fn nth_page(first: NonNull<bindings::page>, n: usize) -> NonNu
     unsafe { NonNull::new_unchecked(xen_bindings::xenoxide_nth_page(first.as_ptr(), n)) }
 }
 
+/// Gives a run back to the page allocator, a large one in halves: as a whole it would go to those that
+/// are kept for this processor, tens of MiB of them, and who needs a single page cannot have it there.
+///
+/// # Safety
+///
+/// `first` must be the first page of a run of `order` that the caller owns, with memory behind it, and
+/// that is as it came from the page allocator.
+pub(crate) unsafe fn free_run(first: NonNull<bindings::page>, order: Order) {
+    let mut log2 = order.log2();
+    if order == Order::Huge {
+        log2 -= 1;
+        // SAFETY: By the requirements the run has that page, nobody else has it, and a run that is no
+        // compound page is two of half its size but for the second one's reference.
+        unsafe {
+            let half = nth_page(first, order.pages() / 2);
+            xen_bindings::xenoxide_set_page_count(half.as_ptr(), 1);
+            bindings::__free_pages(half.as_ptr(), log2);
+        }
+    }
+    // SAFETY: By the requirements; it is what is left of the run.
+    unsafe { bindings::__free_pages(first.as_ptr(), log2) };
+}
+
 /// Runs of page frames that were allocated and are backed by memory.
 ///
 /// Dropping them gives them back to the page allocator.
@@ -229,12 +252,11 @@ impl Extents {
     ///
     /// Context: may sleep.
     pub fn shrink(&mut self) -> bool {
-        let order = self.0.order.log2();
         let Some(page) = self.0.pop() else {
             return false;
         };
         // SAFETY: `page` is a backed run of this order, which we owned and now give up.
-        unsafe { bindings::__free_pages(page.as_ptr(), order) };
+        unsafe { free_run(page, self.0.order) };
         timing::pass(self.0.len() * self.0.order.pages());
         true
     }

@@ -5,6 +5,7 @@
 use crate::{
     bindings,
     linux::pages::{
+        free_run,
         nth_page,
         Order,
         Stack, //
@@ -79,5 +80,5 @@ pub(super) unsafe fn free_populated(stack: &mut Stack) {
         unsafe { bindings::xenoxide_clear_page_offline(nth_page(first, i).as_ptr()) };
     }
     // SAFETY: The run is backed; we own it and give it up.
-    unsafe { kernel::bindings::__free_pages(first.as_ptr(), order.log2()) };
+    unsafe { free_run(first, order) };
 }
