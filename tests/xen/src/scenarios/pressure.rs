@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Guests that run out of memory, and guests that do not use theirs.
 
+use super::endurance::come_to_rest;
 use super::growth::is_pv;
 use super::{BOOT_MIB, MOST_MIB, Run, number, wait_until};
 use anyhow::{Result, bail, ensure};
@@ -121,6 +122,8 @@ fn starved_under_way(balloon: Balloon<'_>) -> Result<()> {
             "out of memory"
         );
         let filled = output.ok()?.stdout;
+        // It goes on to where it was going.
+        come_to_rest(&balloon)?;
         let spared = balloon.number("info/spared_kb")? - spared;
         if spared > 0 {
             println!(
