@@ -126,8 +126,10 @@ fn waits_for_the_host(balloon: &Balloon<'_>) -> Result<()> {
     balloon.reach(BOOT_MIB).map(drop)
 }
 
-/// How often the kernel refuses to add memory.
-const REFUSALS: usize = 4;
+/// How often the kernel refuses to add memory is said here.
+const REFUSALS: &str = "/sys/kernel/debug/xenballoon/fail_add_memory";
+/// More often than anything is tried.
+const MANY: &str = "1000000";
 /// A little more than there is without it.
 const LITTLE_MIB: u64 = 40;
 
@@ -138,13 +140,11 @@ fn refused_by_the_kernel(balloon: &Balloon<'_>) -> Result<()> {
     let mib = balloon.asked_for(all_kb(balloon)?) / 1024 + LITTLE_MIB;
     let known = blocks(balloon)?;
     let begin = bed.mark(guest.name())?;
-    guest.write(
-        "/sys/kernel/debug/xenballoon/fail_add_memory",
-        &REFUSALS.to_string(),
-    )?;
+    guest.write(REFUSALS, MANY)?;
     balloon.ask(mib)?;
     wait_until("the kernel refuses", || Ok(error()? == ENOMEM))?;
     ensure!(blocks(balloon)? == known, "something was added");
+    guest.write(REFUSALS, "0")?;
     balloon.settle(balloon.target_of(mib))?;
     ensure!(error()? == "0", "{} is left", error()?);
     let end = bed.mark(guest.name())?;
