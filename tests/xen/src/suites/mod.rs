@@ -38,9 +38,6 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
         .filter(|(name, _)| is_wanted(name, filter))
         .collect();
     let mut suites: Vec<(&str, Body<'_>)> = Vec::new();
-    if is_wanted("host", filter) {
-        suites.push(("host", Box::new(host::run)));
-    }
     if is_wanted("next", filter) {
         suites.push(("next", Box::new(next::run)));
     }
@@ -60,6 +57,9 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             "scenarios",
             Box::new(|suite| guests::run(suite, &chosen, &alone, accel)),
         ));
+    }
+    if is_wanted("host", filter) {
+        suites.push(("host", Box::new(host::run)));
     }
     // That is about the tests, not about what is tested.
     if !filter.is_empty() && is_wanted("vsock", filter) {
