@@ -19,8 +19,8 @@ pub const SCENARIOS: [(&str, Run); 2] = [
 /// For how long the kernel stays where a test of its sleep has led it, in seconds: less than what it
 /// takes for a lockup.
 const ASLEEP_S: u64 = 12;
-/// For the way there.
-const FALLING_ASLEEP: Duration = Duration::from_secs(3);
+/// What its log tells when no worker runs any more.
+const FALLEN_ASLEEP: &str = "Freezing remaining freezable tasks completed";
 /// In which a guest that is awake would long have heard of a target.
 const SLEEPING: Duration = Duration::from_millis(1500);
 
@@ -39,9 +39,15 @@ fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
         "echo {state} > /sys/power/state; echo $? > /tmp/slept.new; mv /tmp/slept.new /tmp/slept"
     );
     guest.run(&["rm", "-f", "/tmp/slept"])?.ok()?;
+    let begin = bed.mark(guest.name())?;
     let start = Instant::now();
     guest.spawn(&["sh", "-c", &line], "/tmp/sleep")?;
-    std::thread::sleep(FALLING_ASLEEP);
+    wait_until("a guest that sleeps", || {
+        let logs = bed.logs();
+        let lines = logs.get(guest.name()).into_iter().flatten();
+        let mut new = lines.skip(begin);
+        Ok(new.any(|line| line.text.contains(FALLEN_ASLEEP)))
+    })?;
     balloon.ask(200)?;
     std::thread::sleep(SLEEPING);
     let during = bed.xen_memory_kib(guest.name())?;
