@@ -17,7 +17,7 @@ pub struct Metric {
     /// Who the peer is, or why there is none.
     pub peer_name: String,
     /// How many times better ours is: above 1 is better, whatever the unit. The median over the pairs; of a
-    /// percentile the percentile of the one by that of the other. None without a peer.
+    /// percentile the percentile of the one by that of the other. None without a peer, and where ours is 0.
     pub ratio_median: Option<f64>,
     /// The percentile that counts, if it is not the median.
     #[serde(skip)]
@@ -80,7 +80,7 @@ impl Metric {
             ours,
             peer,
             peer_name: peer_name.into(),
-            ratio_median: Some(ratio),
+            ratio_median: ratio.is_finite().then_some(ratio),
             percent: None,
         }
     }
@@ -115,7 +115,13 @@ impl Metric {
                     "{metric}: {ours} {unit} beside {peer}: {ratio:.2} times as good as {peer_name}"
                 )
             }
-            None => format!("{metric}: {} {unit} ({peer_name})", told(ours)),
+            None if self.peer.is_empty() => {
+                format!("{metric}: {} {unit} ({peer_name})", told(ours))
+            }
+            None => {
+                let (ours, peer) = (told(ours), told(self.figure(&self.peer)));
+                format!("{metric}: {ours} {unit} beside {peer} of {peer_name}")
+            }
         }
     }
 }
@@ -208,5 +214,15 @@ mod tests {
         assert!(json["ratio_median"].is_null());
         assert_eq!(json["peer"].as_array().unwrap().len(), 0);
         assert_eq!(metric.line(), "a: 0.500 share (none: why)");
+    }
+
+    #[test]
+    fn nothing_has_no_ratio() {
+        for peer in [512.0, 0.0] {
+            let metric = Metric::of_costs("a", "flushes/GiB", "b", &[(0.0, peer)]);
+            assert_eq!(metric.ratio_median, None);
+            let line = format!("a: 0.000 flushes/GiB beside {peer:.3} of b");
+            assert_eq!(metric.line(), line);
+        }
     }
 }

@@ -93,7 +93,9 @@ fn draw_ratios(area: &Area<'_>, rows: &[&Metric]) -> Drawn {
         write(figures(metric), FIGURES)?;
         let Some(ratio) = metric.ratio_median else {
             let (x, _) = chart.backend_coord(&(1.0, middle));
-            write("no peer".into(), x - left + 6)?;
+            if metric.peer.is_empty() {
+                write("no peer".into(), x - left + 6)?;
+            }
             continue;
         };
         let color = if ratio < 1.0 { PEER } else { OURS };
@@ -129,9 +131,9 @@ fn dots(metric: &Metric) -> Vec<f64> {
 fn figures(metric: &Metric) -> String {
     let middle = |runs: &[f64]| plain(metric.figure(runs));
     let ours = middle(&metric.ours);
-    match metric.ratio_median {
-        Some(_) => format!("{ours} / {} {}", middle(&metric.peer), metric.unit),
-        None => format!("{ours} {}", metric.unit),
+    match metric.peer.is_empty() {
+        false => format!("{ours} / {} {}", middle(&metric.peer), metric.unit),
+        true => format!("{ours} {}", metric.unit),
     }
 }
 
@@ -269,6 +271,7 @@ mod tests {
             Metric::of_rates("pv/take", "MiB/s", "the other", &pairs),
             Metric::of_costs("pv/calls", "calls", "the other", &[(8.0, 512.0)]),
             Metric::alone("pv/share", "share", "none", vec![0.25]),
+            Metric::of_costs("pv/none", "flushes", "the other", &[(0.0, 512.0)]),
             Metric::of_costs("pv/cost@256", "ms/GiB", "the other", &pairs),
             Metric::of_costs("pv/cost@512", "ms/GiB", "the other", &pairs),
         ];
@@ -286,6 +289,7 @@ mod tests {
             "pv/share",
             "0.25 share",
             "no peer",
+            "0 / 512 flushes",
             "cost, ours",
             "cost, peer",
             "ms/GiB",

@@ -31,7 +31,7 @@ pub enum Group {
     Scaling,
     /// What goes back by itself.
     Idle,
-    /// Hypercalls, and the size of extents.
+    /// Hypercalls, TLB flushes, and the size of extents.
     Counts,
 }
 
@@ -59,7 +59,11 @@ fn boots() -> [Boot; 4] {
         Boot {
             guest: Guest::pv("pv").memory_mib(512),
             cpus: 2,
-            groups: &[(Group::Rates, rates::measure)],
+            groups: &[
+                (Group::Rates, rates::measure),
+                // Last, as it leaves probes behind.
+                (Group::Counts, counts::measure),
+            ],
         },
         Boot {
             guest: Guest::pvh("pvh").memory_mib(512),
