@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! xenballoon, as docs/xenballoon.md describes it.
 
-use super::{BOOT_MIB, LIMIT, MOST_MIB, POLL, Run, saved_and_restored, wait_until};
+use super::{BOOT_MIB, LIMIT, MOST_MIB, POLL, Run, number, saved_and_restored, wait_until};
 use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::{BUILTIN, Balloon, SYSFS};
 use bed::{Refused, Until};
@@ -42,6 +42,10 @@ fn past_boot_size(balloon: Balloon<'_>) -> Result<()> {
 const REFUSED_FOR: Duration = Duration::from_secs(20);
 /// How often it is tried meanwhile: soon at first, then once a second.
 const TRIES: std::ops::RangeInclusive<u64> = 11..=30;
+/// For how long its decisions are counted then, of which there is one for each time that it wakes.
+const WATCHED: Duration = Duration::from_secs(10);
+const DECISIONS: &str = "/sys/kernel/tracing/events/xenballoon/xenballoon_decision";
+const BY_ACTION: &str = "hist:keys=action";
 /// A try a second, and what else goes on here.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -59,6 +63,8 @@ fn refused_for_long(balloon: Balloon<'_>) -> Result<()> {
         before.target_kb == target && before.current_kb < target && TRIES.contains(&tries),
         "{before:?}, {tries} tries"
     );
+    let woken = wakes_meanwhile(&balloon)?;
+    println!("# {name}: {woken} decisions in {WATCHED:?}");
     bed.allow(name, MOST_MIB)?;
     let start = Instant::now();
     wait_until("it moves", || {
@@ -67,6 +73,26 @@ fn refused_for_long(balloon: Balloon<'_>) -> Result<()> {
     ensure!(start.elapsed() < SOON, "after {:?}", start.elapsed());
     balloon.settle(target)?;
     balloon.reach(BOOT_MIB).map(drop)
+}
+
+/// Counts how often it wakes for a while, which must not be more than once a second.
+fn wakes_meanwhile(balloon: &Balloon<'_>) -> Result<u64> {
+    let guest = balloon.guest();
+    let trigger = format!("{DECISIONS}/trigger");
+    let seen = || number(guest, &format!("{DECISIONS}/hist"), "Hits: ");
+    guest.write(&trigger, BY_ACTION)?;
+    let start = Instant::now();
+    let before = seen()?;
+    std::thread::sleep(WATCHED);
+    let woken = seen()? - before;
+    let most = start.elapsed().as_secs() + 1;
+    guest.write(&trigger, &format!("!{BY_ACTION}"))?;
+    ensure!(
+        (1..=most).contains(&woken),
+        "{woken} decisions in {:?}",
+        start.elapsed()
+    );
+    Ok(woken)
 }
 
 /// Writes a target and answers the error number it was refused with.
