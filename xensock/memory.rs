@@ -10,6 +10,7 @@ use crate::{
     lines,
     link::doorbell::{
         Bits,
+        BELLS,
         WORDS_OFFSET, //
     },
     xen::{
@@ -19,7 +20,8 @@ use crate::{
             Mapped,
             Region, //
         },
-        shared::Memory, //
+        shared::Memory,
+        words::Words, //
     }, //
 };
 use core::ops::Deref;
@@ -93,25 +95,20 @@ impl Deref for Shared {
 pub(crate) type RingAt = lines::RingAt<Shared>;
 
 /// The bells of one direction.
-pub(crate) struct BellsAt {
-    memory: Arc<Shared>,
-    at: usize,
-}
+pub(crate) struct BellsAt(Words<Shared, BELLS>);
 
 impl BellsAt {
     /// The bells that begin at byte `at` of `memory`.
     pub(crate) fn new(memory: Arc<Shared>, at: usize) -> Self {
-        Self { memory, at }
+        Self(Words::new(memory, at))
     }
 
     fn set_bits(&self, at: usize, bits: u64) -> u64 {
-        let word = self.memory.word64(self.at + at);
-        word.map_or(0, |word| word.fetch_or(bits))
+        self.0.word64(at).map_or(0, |word| word.fetch_or(bits))
     }
 
     fn clear(&self, at: usize) -> u64 {
-        let word = self.memory.word64(self.at + at);
-        word.map_or(0, |word| word.swap(0))
+        self.0.word64(at).map_or(0, |word| word.swap(0))
     }
 }
 

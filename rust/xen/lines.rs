@@ -6,39 +6,38 @@ use crate::{
     ring::{
         Fence,
         Field,
-        Lines, //
+        Lines,
+        LINES, //
     },
-    xen::shared::{
-        barrier,
-        Memory,
-        Word32, //
+    xen::{
+        shared::{
+            barrier,
+            Memory,
+            Word32, //
+        },
+        words::Words, //
     }, //
 };
 use core::ops::Deref;
 use kernel::sync::Arc;
 
 /// The words of a ring. A word that would be outside of the memory is 0 and stays so.
-pub(crate) struct RingAt<M> {
-    memory: Arc<M>,
-    at: usize,
-}
+pub(crate) struct RingAt<M>(Words<M, LINES>);
 
 impl<M> Clone for RingAt<M> {
     fn clone(&self) -> Self {
-        Self::new(self.memory.clone(), self.at)
-    }
-}
-
-impl<M> RingAt<M> {
-    /// The ring whose lines begin at byte `at` of `memory`.
-    pub(crate) fn new(memory: Arc<M>, at: usize) -> Self {
-        Self { memory, at }
+        Self(self.0.clone())
     }
 }
 
 impl<M: Deref<Target = Memory>> RingAt<M> {
+    /// The ring whose lines begin at byte `at` of `memory`.
+    pub(crate) fn new(memory: Arc<M>, at: usize) -> Self {
+        Self(Words::new(memory, at))
+    }
+
     fn word(&self, field: Field) -> Option<&Word32> {
-        self.memory.word32(self.at + field.offset())
+        self.0.word32(field.offset())
     }
 }
 

@@ -18,3 +18,4 @@ mod pv;
 pub mod reservation;
 pub mod shared;
 pub mod store;
+pub mod words;

@@ -361,6 +361,16 @@ impl Memory {
         Some(unsafe { page.add(offset & (PAGE_SIZE - 1)) })
     }
 
+    /// Returns the address of the `len` bytes at `offset`, if they are aligned to eight, within one
+    /// page, and there.
+    pub(super) fn within_page(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
+        let rest = PAGE_SIZE - offset % PAGE_SIZE;
+        if len > rest {
+            return None;
+        }
+        self.aligned(offset, size_of::<Word64>())
+    }
+
     /// Returns the word at `offset`, or [`None`] if that is not aligned or beyond the end.
     pub fn word32(&self, offset: usize) -> Option<&Word32> {
         let address = self.aligned(offset, size_of::<Word32>())?;

@@ -15,6 +15,9 @@ pub const WORDS: usize = 64;
 /// Bytes from a doorbell's start to its words; the summary is at its start.
 pub const WORDS_OFFSET: usize = 128;
 
+/// Bytes of a doorbell.
+pub const BELLS: usize = WORDS_OFFSET + 8 * WORDS;
+
 /// The shared words of one direction's doorbell, little-endian.
 ///
 /// Each operation is atomic, and fully ordered: nothing before it in the program happens after it,

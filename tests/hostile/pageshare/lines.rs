@@ -22,7 +22,7 @@ use kernel::sync::Arc;
 /// As the driver's, but a word may be another one.
 pub(crate) struct RingAt<M>(honest::RingAt<M>);
 
-impl<M> RingAt<M> {
+impl<M: Deref<Target = Memory>> RingAt<M> {
     pub(crate) fn new(memory: Arc<M>, at: usize) -> Self {
         Self(honest::RingAt::new(memory, at))
     }

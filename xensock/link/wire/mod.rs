@@ -94,7 +94,6 @@ pub const fn lines(direction: Direction) -> usize {
 const _: () = {
     assert!(CONTROL_REFS_OFFSET + 4 * CONTROL_REFS <= control_lines(Side::Initiator));
     assert!(control_lines(Side::Acceptor) + ring::LINES <= bell(Side::Initiator));
-    let bell_bytes = doorbell::WORDS_OFFSET + 8 * doorbell::WORDS;
-    assert!(bell(Side::Initiator) + bell_bytes <= bell(Side::Acceptor));
-    assert!(bell(Side::Acceptor) + bell_bytes <= super::segment::PAGE as usize);
+    assert!(bell(Side::Initiator) + doorbell::BELLS <= bell(Side::Acceptor));
+    assert!(bell(Side::Acceptor) + doorbell::BELLS <= super::segment::PAGE as usize);
 };
