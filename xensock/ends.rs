@@ -281,13 +281,20 @@ impl Rx {
     }
 
     /// Lets go of a segment that has been read to its end.
+    #[inline]
     pub(crate) fn follow(&mut self) {
         if let Some(left) = self.ring.crossed() {
-            // Nothing is there: no other segment was expected before it was taken away.
-            self.left = self.segments.get_mut(left).and_then(Option::take);
-            self.tally.ring(self.way, self.ring.size().bytes());
-            self.wish(Wish::CROSSED);
+            self.leave(left);
         }
+    }
+
+    /// Lets go of the segment in slot `left`.
+    #[cold]
+    fn leave(&mut self, left: usize) {
+        // Nothing is there: no other segment was expected before it was taken away.
+        self.left = self.segments.get_mut(left).and_then(Option::take);
+        self.tally.ring(self.way, self.ring.size().bytes());
+        self.wish(Wish::CROSSED);
     }
 
     /// The packet that waits, if one does.
