@@ -42,6 +42,7 @@ mod offered_pages;
 pub mod once;
 mod own_frames;
 mod reservation;
+mod shared_words;
 #[path = "../../rust/linux/space.rs"]
 pub mod space;
 #[path = "../../rust/linux/stand_in/mod.rs"]
