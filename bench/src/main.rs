@@ -5,6 +5,7 @@ mod balloon;
 mod metric;
 mod pageshare;
 mod plot;
+mod plugin;
 mod xensock;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -125,7 +126,11 @@ fn run() -> Result<()> {
                 .iter()
                 .cloned()
                 .partition(|metric| metric.metric.contains('@'));
-            xensock::draw(&folder.join("xensock-curves.svg"), &curves)?;
+            let drawn = folder.join("xensock-curves.svg");
+            xensock::draw(&drawn, &curves)?;
+            if !curves.is_empty() {
+                println!("curves: {}", place::for_people(&drawn));
+            }
             if !rows.is_empty() {
                 plot::draw(&picture, &title, &rows)?;
             }

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Instructions between two marks, counted by a plugin of QEMU's (`tests/xen/emulator/instructions.c`).
 
-use anyhow::{Context, Result, bail, ensure};
-use bed::place;
-use std::path::PathBuf;
+use crate::plugin::Plugin;
+use anyhow::{Result, bail, ensure};
 
 /// Numbers of marks.
 const BEGIN: u64 = 1;
 const END: u64 = 2;
 
-/// The plugin, and where it tells of marks.
-pub struct Marks {
-    plugin: PathBuf,
-    out: PathBuf,
-}
+/// The plugin, which tells of marks.
+pub struct Marks(Plugin);
 
 /// What was executed between two marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,35 +23,22 @@ pub struct Stretch {
 impl Marks {
     /// Compiles the plugin.
     pub fn prepare() -> Result<Self> {
-        let folder = place::clone_path("build/client");
-        std::fs::create_dir_all(&folder)?;
-        let plugin = folder.join("instructions.so");
-        let source = place::clone_path("tests/xen/emulator/instructions.c");
-        let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"];
-        let mut words: Vec<String> = flags.map(String::from).into();
-        words.extend(["-fvisibility=hidden".into(), "-o".into()]);
-        words.extend([&plugin, &source].map(|path| path.display().to_string()));
-        duct::cmd("gcc", words)
-            .run()
-            .with_context(|| format!("compile {}", source.display()))?;
-        let out = folder.join("instructions.out");
-        Ok(Self { plugin, out })
+        Ok(Self(Plugin::prepare("instructions")?))
     }
 
     /// For QEMU's command line.
     pub fn words(&self) -> Vec<String> {
-        let (plugin, out) = (self.plugin.display(), self.out.display());
-        vec!["-plugin".into(), format!("{plugin},out={out}")]
+        self.0.words()
     }
 
     /// How many marks there were.
     pub fn count(&self) -> Result<usize> {
-        Ok(std::fs::read_to_string(&self.out)?.lines().count())
+        Ok(std::fs::read_to_string(&self.0.out)?.lines().count())
     }
 
     /// The stretches between pairs of marks, without those of the first so many marks.
     pub fn stretches(&self, from: usize) -> Result<Vec<Stretch>> {
-        let text = std::fs::read_to_string(&self.out)?;
+        let text = std::fs::read_to_string(&self.0.out)?;
         let lines: Vec<&str> = text.lines().skip(from).collect();
         lines.chunks(2).map(stretch).collect()
     }

@@ -3,7 +3,9 @@
 //! beside AF_UNIX within one guest. Every round runs each of them once, in the same boot.
 
 mod connects;
+mod copies;
 mod curves;
+mod hypercalls;
 mod idle;
 mod latency;
 mod pair;
@@ -20,7 +22,7 @@ pub use picture::draw;
 /// What is measured together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Group {
-    /// MiB/s in writes of 64 KiB, and events.
+    /// MiB/s in writes of 64 KiB, events and hypercalls.
     Streams,
     /// Round trips of 64 bytes.
     Latency,
@@ -30,6 +32,8 @@ pub enum Group {
     Idle,
     /// MiB/s by the size of writes and by the number of sockets.
     Curves,
+    /// How often a byte is copied.
+    Copies,
 }
 
 /// What to measure, and how.
@@ -48,12 +52,14 @@ pub struct Options {
 
 type Measure = fn(&Pair) -> Result<Vec<Metric>>;
 
-const GROUPS: [(Group, Measure); 5] = [
+/// Copies come last: the probes that count them stay.
+const GROUPS: [(Group, Measure); 6] = [
     (Group::Streams, streams::measure),
     (Group::Latency, latency::measure),
     (Group::Connects, connects::measure),
     (Group::Idle, idle::measure),
     (Group::Curves, curves::measure),
+    (Group::Copies, copies::measure),
 ];
 
 /// Boots a pair of PV guests, then one of PVH guests, and measures there.

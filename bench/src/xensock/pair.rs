@@ -4,6 +4,7 @@
 //! The two have a processor each, and dom0 one for itself, so that nobody waits for another's turn; the third
 //! has the two guests' processors, as a program at either end of a socket has one there, too.
 
+use super::hypercalls::{Calls, Counter};
 use super::{Options, Runs};
 use anyhow::{Context, Result, ensure};
 use bed::{Bed, Guest, Host, Kind, Machine, tools};
@@ -16,6 +17,9 @@ const RUN: Duration = Duration::from_secs(120);
 const CLIENT: &str = "client";
 const SERVER: &str = "server";
 const SINGLE: &str = "single";
+/// The first of the guests' processors. dom0 stays on the one before, so that what is done there is its.
+const FIRST: usize = 1;
+const DOM0: &str = "dom0_vcpus_pin";
 const PORT: u32 = 7000;
 const CID_ANY: u32 = u32::MAX;
 /// What a guest needs for the ways of its pair.
@@ -52,6 +56,8 @@ pub struct Pair {
     kind: Kind,
     ours: bool,
     rounds: Option<usize>,
+    /// There is none but under TCG.
+    counter: Option<Counter>,
 }
 
 impl Pair {
@@ -62,6 +68,7 @@ impl Pair {
         let mut host = Host::new("bench")
             .cpus(3)
             .accel(&options.accel)
+            .cmdline(DOM0, "")
             .limit(LIMIT);
         for (name, processor) in [(CLIENT, "1"), (SERVER, "2")] {
             let mut guest = Guest::new(name, kind).processors(processor).network();
@@ -73,6 +80,11 @@ impl Pair {
             }
             host = host.guest(guest.file(&vchan, "bin/vchan"));
         }
+        let tcg = options.accel.starts_with("tcg");
+        let counter = tcg.then(Counter::prepare).transpose()?;
+        if let Some(counter) = &counter {
+            host = host.emulator(&counter.words());
+        }
         let single = Guest::new(SINGLE, kind).vcpus(2).processors("1-2");
         let bed = Bed::boot(host.guest(single))?;
         let pair = Self {
@@ -80,6 +92,7 @@ impl Pair {
             kind,
             ours,
             rounds: options.rounds,
+            counter,
         };
         pair.listen()?;
         Ok(pair)
@@ -130,6 +143,21 @@ impl Pair {
     /// dom0.
     pub fn dom0(&self) -> Machine<'_> {
         self.bed.dom0()
+    }
+
+    /// Whether hypercalls are counted.
+    pub fn counts_hypercalls(&self) -> bool {
+        self.counter.is_some()
+    }
+
+    /// Hypercalls until now at all ends, where they are counted. dom0 has a part in netfront's.
+    pub fn hypercalls(&self, way: Way) -> Result<Option<Calls>> {
+        let first = match way {
+            Way::Netfront => 0,
+            _ => FIRST,
+        };
+        let counter = self.counter.as_ref();
+        counter.map(|counter| counter.read(first)).transpose()
     }
 
     /// The program at the client's end.
