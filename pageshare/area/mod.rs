@@ -10,6 +10,7 @@
 //!   file      tree, names      a name, a directory's entries, which block a byte is in
 //!   record    format           what the bytes of a block mean
 //!   block     cache            which blocks are mapped, which to ask for, which to give back
+//!             ahead            which to ask for besides
 //!   page      store            each content once, who has it, who may read it now
 //!   message   wire, packet     what the bytes of the control ring mean
 //!   domain    trust, policy    who may attach
@@ -24,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ahead;
 pub mod cache;
 mod chain;
 pub mod format;

@@ -13,14 +13,15 @@ use crate::area::{
         BATCH, //
     }, //
 };
+use core::ops::Range;
 use kernel::prelude::*;
 
 /// What the digests of blocks are to be.
 pub(super) enum Proof<'a> {
     /// That of this block, and of no other.
     Known(u32, Digest),
-    /// Those in a block of digests, whose first one is of this block.
-    In(&'a Held<'a>, u32),
+    /// Those in blocks of digests, each with the block that its first one is of, in order.
+    In(KVec<(u32, Held<'a>)>),
 }
 
 impl Proof<'_> {
@@ -29,8 +30,10 @@ impl Proof<'_> {
         match self {
             Proof::Known(number, digest) if *number == block => Ok(*digest),
             Proof::Known(..) => Err(EINVAL),
-            Proof::In(held, first) => {
-                let index = block.checked_sub(*first).ok_or(EINVAL)?;
+            Proof::In(all) => {
+                let found = all.iter().rev().find(|(first, _)| *first <= block);
+                let (first, held) = found.ok_or(EINVAL)?;
+                let index = block - first;
                 let mut digest = [0; DIGEST];
                 held.view()?.read(index as usize * DIGEST, &mut digest)?;
                 Ok(digest)
@@ -41,6 +44,8 @@ impl Proof<'_> {
 
 /// A request that is under way.
 pub(super) struct Ticket {
+    /// The blocks that it is about, if they were not there.
+    pub(super) span: Range<u32>,
     /// Its number.
     pub(super) number: u32,
     /// Which one of that number it is.
@@ -48,22 +53,27 @@ pub(super) struct Ticket {
     pub(super) blocks: RunList,
 }
 
-/// Room for what is done about a batch of blocks, allocated before it is asked for.
+/// Room for what is done about blocks that are fetched at once, allocated before they are asked for.
 pub(super) struct Batch {
+    /// What was asked, first for the block that is needed.
+    pub(super) tickets: KVec<Ticket>,
     /// Each slot that a grant is to be mapped in, and the grant.
     pub(super) wanted: KVec<(u32, u32)>,
     /// The slots where it was mapped.
     pub(super) mapped: KVec<u32>,
     /// Slots that are to be unmapped.
     pub(super) closing: KVec<u32>,
-    /// Blocks that are to be released.
+    /// Blocks of one request that are to be released.
     pub(super) back: RunList,
 }
 
 impl Batch {
-    pub(super) fn new() -> Result<Self> {
-        let most = BATCH as usize;
+    /// For up to so many blocks.
+    pub(super) fn new(most: usize) -> Result<Self> {
+        // Room is made for a batch.
+        let most = most.max(BATCH as usize);
         Ok(Self {
+            tickets: KVec::with_capacity(most.div_ceil(BATCH as usize), GFP_KERNEL)?,
             wanted: KVec::with_capacity(most, GFP_KERNEL)?,
             mapped: KVec::with_capacity(most, GFP_KERNEL)?,
             closing: KVec::with_capacity(most, GFP_KERNEL)?,
@@ -74,6 +84,6 @@ impl Batch {
 
 /// Puts `value` where there is room for it.
 pub(super) fn put<T>(list: &mut KVec<T>, value: T) {
-    // As many as a batch has blocks never fail.
+    // There is room for as many as there are blocks.
     let _ = list.push(value, GFP_NOWAIT);
 }

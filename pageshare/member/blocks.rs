@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     area::{
+        ahead::With,
         cache::Key,
         format::{
             Digest,
@@ -17,14 +18,17 @@ use crate::{
             Superblock,
             DIGEST,
             HEAD,
-            LEVELS_MAX, //
+            LEVELS_MAX,
+            PER_BLOCK, //
         },
-        tree,
-        wire::BATCH, //
+        tree, //
     },
     digest::sha256,
     failure::Failure,
-    linux::work::Worker,
+    linux::{
+        noio::NoIo,
+        work::Worker, //
+    },
     vfs::Locked,
     window::{
         Place,
@@ -40,41 +44,8 @@ use kernel::{
     }, //
 };
 
-/// As many blocks are fetched together at least, where there are as many: they are counted off by
-/// that. The kernel reads as much around a page of a file.
-const AROUND: u32 = 32;
-
-/// As many behind a block of a file are fetched with it, if nothing is known about who reads it.
-const AHEAD: u32 = 15;
-
 /// The longest way from a block up to one whose digest is known: levels, and itself.
 const WAY_MAX: usize = LEVELS_MAX + 1;
-
-/// What is fetched with a block that has to be, of those whose digests are in the same block.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum With {
-    /// Up to so many of those behind it.
-    Behind(u32),
-    /// Those around it, and up to so many of those behind it.
-    Around(u32),
-}
-
-impl With {
-    /// Returns the blocks that are fetched together.
-    fn span(self, layout: &Layout, block: u32) -> Range<u32> {
-        let Some(siblings) = layout.siblings(block) else {
-            return block..block.saturating_add(1);
-        };
-        let last = siblings.first.saturating_add(siblings.blocks);
-        let (around, ahead) = match self {
-            With::Behind(ahead) => (siblings.around(block, 1), ahead),
-            With::Around(ahead) => (siblings.around(block, AROUND), ahead),
-        };
-        let end = around.first.saturating_add(around.blocks);
-        let ahead = block.saturating_add(ahead).saturating_add(1);
-        around.first..end.max(ahead.min(last))
-    }
-}
 
 /// The blocks of a tree that is mounted.
 pub(super) struct Blocks {
@@ -165,13 +136,41 @@ impl Blocks {
         // And down again.
         for &at in way.iter().take(len).rev() {
             let with = if at == block { with } else { With::Around(0) };
-            let siblings = layout.siblings(at).ok_or(Failure::Unclean)?;
-            let proof = Proof::In(&held, siblings.first);
-            let span = with.span(layout, at);
-            let next = self.owner.obtain(self.key(at), &proof, span)?;
-            held = next;
+            let mut span = with.span(layout, at, |block| self.is_there(block));
+            let proof = self.proof(layout, held, at, &mut span)?;
+            held = self.owner.obtain(self.key(at), &proof, span)?;
         }
         Ok(held)
+    }
+
+    /// Returns what the digests of the blocks `span` are to be: `held` has that of block `at`, and of
+    /// its siblings. Behind these the span ends where there are no digests to be had.
+    fn proof<'a>(
+        &'a self,
+        layout: &Layout,
+        held: Held<'a>,
+        at: u32,
+        span: &mut Range<u32>,
+    ) -> Result<Proof<'a>> {
+        let _scope = NoIo::begin();
+        let siblings = layout.siblings(at).ok_or(Failure::Unclean)?;
+        let mut next = siblings.first.saturating_add(siblings.blocks);
+        let more = span.end.saturating_sub(next).div_ceil(PER_BLOCK);
+        let mut all = KVec::with_capacity(1 + more as usize, GFP_KERNEL)?;
+        all.push((siblings.first, held), GFP_KERNEL)?;
+        while next < span.end {
+            let held = match layout.seal(next) {
+                Some(Seal::At { block, .. }) => self.hold(block, With::Around(0)),
+                _ => Err(EIO),
+            };
+            let Ok(held) = held else {
+                span.end = next;
+                break;
+            };
+            all.push((next, held), GFP_KERNEL)?;
+            next = next.saturating_add(PER_BLOCK);
+        }
+        Ok(Proof::In(all))
     }
 
     /// As [`Blocks::hold`], for a block of content that `left` others follow in its file: those worth
@@ -180,7 +179,7 @@ impl Blocks {
     pub(super) fn hold_content(&self, block: u32, left: u32) -> Result<Held<'_>> {
         match self.glance(block) {
             Some(held) => Ok(held),
-            None => self.hold(block, self.with(block, left)?),
+            None => self.hold(block, self.with(block, left)),
         }
     }
 
@@ -241,12 +240,14 @@ impl Blocks {
         }
     }
 
-    /// What is worth to be fetched with a block of content that `left` others follow in its file:
-    /// many of these if the file is being read from one end to the other.
-    pub(super) fn with(&self, block: u32, left: u32) -> Result<With> {
-        let before = self.owner.find(self.key(block.saturating_sub(1)))?;
-        let most = if before.is_some() { BATCH - 1 } else { AHEAD };
-        Ok(With::Around(left.min(most)))
+    /// What is worth to be fetched with a block of content that `left` others follow in its file.
+    pub(super) fn with(&self, block: u32, left: u32) -> With {
+        let most = self.owner.most_at_once();
+        With::content(block, left, most, |block| self.is_there(block))
+    }
+
+    fn is_there(&self, block: u32) -> bool {
+        self.owner.is_there(self.key(block))
     }
 }
 

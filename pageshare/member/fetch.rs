@@ -11,26 +11,21 @@ use super::{
         Ticket, //
     },
     held::Held,
+    request::split,
     worker::PATIENCE_MS,
     Answer,
-    Owner,
-    State, //
+    Owner, //
 };
 use crate::{
     area::{
+        ahead::WINDOW,
         cache::{
-            Added,
             Found,
             Key,
             Pressure,
-            Slot,
             Violation, //
         },
-        wire::{
-            Message,
-            RunList,
-            BATCH, //
-        }, //
+        wire::BATCH, //
     },
     failure::Failure,
     link::Lost,
@@ -49,9 +44,6 @@ use kernel::{
 
 /// An owner that wants a block back each time before it is read so often has none for us.
 const TRIES: u32 = 64;
-
-/// As many more slots there are than are needed, when there have to be more, or an eighth.
-const SPARE: u32 = 4 * BATCH;
 
 /// As many blocks are given back when the owner has no room for others.
 const ROOM: u32 = 8 * BATCH;
@@ -114,28 +106,31 @@ impl Owner {
         }
     }
 
+    /// How many blocks may be fetched at once: of few slots not most.
+    pub(super) fn most_at_once(&self) -> u32 {
+        (self.window.slots() / 8).clamp(BATCH, WINDOW)
+    }
+
     /// Asks for a block and those around it.
     fn fetch(&self, key: Key, proof: &Proof<'_>, span: &Range<u32>) -> Result<Outcome> {
-        let mut batch = Batch::new()?;
+        let mut batch = Batch::new(span.len())?;
         let first = Key {
             block: span.start,
             ..key
         };
         self.hints.allocate(first, span.len() as u32);
         let remote = self.remote(key.tree)?;
-        let Some(ticket) = self.request(key, remote, span, &mut batch)? else {
+        let (first, rest) = split(span.clone());
+        let Some(ticket) = self.request(key, remote, &first, &mut batch)? else {
             return Ok(Outcome::NotNow);
         };
-        let granted = self.granted(key, &ticket, &mut batch);
+        put(&mut batch.tickets, ticket);
+        self.request_more(key.tree, remote, rest, &mut batch);
+        let granted = self.all_granted(key, remote, &mut batch);
+        let has_needed = self.take(key, &mut batch, proof);
         let outcome = match granted {
-            Ok(granted) => {
-                let count = batch.wanted.len() as u32;
-                trace::fetch(self.domain, remote, ticket.blocks.count(), count);
-                match self.take(key, &ticket, &mut batch, proof) && granted {
-                    true => Ok(Outcome::Done),
-                    false => Ok(Outcome::Failed),
-                }
-            }
+            Ok(granted) if granted && has_needed => Ok(Outcome::Done),
+            Ok(_) => Ok(Outcome::Failed),
             Err(error) if error == Failure::NotConnected.into() => Ok(Outcome::Lost),
             Err(error) => Err(error),
         };
@@ -144,99 +139,22 @@ impl Owner {
         outcome
     }
 
-    /// Begins a request for blocks of the tree that the owner knows as `remote`. [`None`] if that
-    /// could not be done now, but perhaps another time.
-    fn request(
-        &self,
-        key: Key,
-        remote: u32,
-        span: &Range<u32>,
-        batch: &mut Batch,
-    ) -> Result<Option<Ticket>> {
-        let wanted = span.len() as u32;
-        self.make_slots(wanted);
-        let mut state = self.state.lock();
-        let number = loop {
-            match state.cache.request(key.tree) {
-                Some(number) => break number,
-                None => self.wait(&mut state),
+    /// As [`Owner::granted`], for all that was asked for. What is not granted with the block that is
+    /// needed is not missed.
+    fn all_granted(&self, needed: Key, remote: u32, batch: &mut Batch) -> Result<bool> {
+        let tickets = core::mem::take(&mut batch.tickets);
+        let mut first = None;
+        for ticket in &tickets {
+            let before = batch.wanted.len();
+            let granted = self.granted(needed, ticket, batch);
+            if granted.is_ok() {
+                let count = (batch.wanted.len() - before) as u32;
+                trace::fetch(self.domain, remote, ticket.blocks.count(), count);
             }
-        };
-        if state.remote(key.tree) != Some(remote) {
-            // The link was lost meanwhile: nobody would answer.
-            state.cache.send(number);
-            self.changed.notify_all();
-            return Ok(None);
+            first.get_or_insert(granted);
         }
-        // With little room the block itself comes first.
-        let first = match state.cache.room() < wanted {
-            true => key.block,
-            false => span.start,
-        };
-        let mut added = (first..span.end).map(|block| state.cache.add(number, block));
-        let full = added.any(|added| added == Added::NoSlot);
-        if full {
-            let close = |slot| put(&mut batch.closing, slot);
-            // Not all at once where there are few: some were asked for just now.
-            let most = (self.window.slots() / 8).clamp(wanted, BATCH);
-            let used = |slot| self.window.was_used(slot);
-            state.cache.evict(most, Pressure::Need, used, close);
-        }
-        let mut blocks = RunList::new();
-        if let Some(runs) = state.cache.send(number) {
-            for block in runs.blocks() {
-                blocks.push(block);
-            }
-        }
-        let (mut serial, mut sent) = (0, Ok(()));
-        if let Some(runs) = blocks.runs() {
-            serial = state.begin(number)?;
-            // While the number is that of the tree.
-            sent = state.send(&Message::Fetch {
-                tree: remote,
-                request: number,
-                runs,
-            });
-        }
-        if blocks.count() == 0 && batch.closing.is_empty() && full {
-            // All that is mapped is used: somebody will be done, unless all wait here. Then nobody hears
-            // of the owner, and the link is lost.
-            self.wait(&mut state);
-            if state.remote(key.tree) != Some(remote) {
-                return Err(ENOMEM);
-            }
-        }
-        drop(state);
-        if let Err(Lost) = sent {
-            self.lose();
-        }
-        self.unmap(&batch.closing);
-        batch.closing.clear();
-        Ok((blocks.count() > 0).then_some(Ticket {
-            number,
-            serial,
-            blocks,
-        }))
-    }
-
-    /// Sees to it that the cache has room for so many blocks more, as long as it may have more at all.
-    /// If there is no memory for that, others have to go.
-    fn make_slots(&self, more: u32) {
-        let (used, slots) = {
-            let state = self.state.lock();
-            (state.cache.used(), state.cache.slots())
-        };
-        let wanted = used.saturating_add(more);
-        let most = self.settings.pages();
-        if wanted <= slots || slots >= most {
-            return;
-        }
-        let wanted = wanted.saturating_add((used / 8).max(SPARE)).min(most);
-        let Ok(slots) = VVec::from_elem(Slot::default(), wanted as usize, GFP_KERNEL) else {
-            return;
-        };
-        let old = self.state.lock().cache.grow(slots);
-        drop(old);
+        batch.tickets = tickets;
+        first.unwrap_or(Err(EINVAL))
     }
 
     /// Waits for the owner's grants, and learns which of them are to be mapped where. Returns whether
@@ -285,8 +203,9 @@ impl Owner {
 
     /// Maps what was granted and checks it. What is not what it should be is given back; returns
     /// false if the block that is needed is among that.
-    fn take(&self, needed: Key, ticket: &Ticket, batch: &mut Batch, proof: &Proof<'_>) -> bool {
+    fn take(&self, needed: Key, batch: &mut Batch, proof: &Proof<'_>) -> bool {
         let Batch {
+            tickets,
             wanted,
             mapped,
             closing,
@@ -302,8 +221,10 @@ impl Owner {
                     self.domain
                 );
                 let mut state = self.state.lock();
-                has_needed &= state.cache.key(slot) != Some(needed);
-                state.cache.mapped(ticket.number, slot, false, back);
+                let key = state.cache.key(slot);
+                has_needed &= key != Some(needed);
+                let number = number(tickets, key);
+                state.cache.mapped(number, slot, false, back);
                 told = told.and(state.give_back(needed.tree, back));
             }
         });
@@ -316,7 +237,7 @@ impl Owner {
             let mut state = self.state.lock();
             let key = state.cache.key(slot);
             has_needed &= sound || key != Some(needed);
-            if state.cache.mapped(ticket.number, slot, sound, back) {
+            if state.cache.mapped(number(tickets, key), slot, sound, back) {
                 put(closing, slot);
             } else if let Some(key) = key.filter(|_| sound) {
                 self.remember(key, slot);
@@ -349,13 +270,12 @@ impl Owner {
     }
 }
 
-impl State {
-    /// Takes note of a new request with that number. Returns which one of that number it is.
-    fn begin(&mut self, number: u32) -> Result<u32> {
-        let asked = self.answers.get_mut(number as usize).ok_or(EINVAL)?;
-        asked.serial = asked.serial.wrapping_add(1);
-        asked.since = Instant::now();
-        asked.answer = Answer::None;
-        Ok(asked.serial)
-    }
+/// The number of the request that was for a block.
+fn number(tickets: &[Ticket], key: Option<Key>) -> u32 {
+    let block = key.map(|key| key.block);
+    let is_for = |ticket: &&Ticket| block.is_some_and(|block| ticket.span.contains(&block));
+    tickets
+        .iter()
+        .find(is_for)
+        .map_or(u32::MAX, |ticket| ticket.number)
 }

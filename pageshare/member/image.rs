@@ -3,10 +3,7 @@
 //! A file of a tree, as what is on a disk.
 
 use super::{
-    blocks::{
-        Blocks,
-        With, //
-    },
+    blocks::Blocks,
     gate::Gate,
     tree::{
         self,
@@ -17,6 +14,7 @@ use super::{
 };
 use crate::{
     area::{
+        ahead::With,
         format::{
             Inode,
             Kind,
@@ -95,7 +93,7 @@ impl Image {
     fn copy(&self, at: u64, to: &mut IovIterDest<'_>) -> Result {
         tree::copy(&self.tree, &self.file, at, to, |_, left, wanted| {
             let more = wanted.div_ceil(BLOCK) as u32 - 1;
-            Ok(With::Behind(left.min(more).min(BATCH - 1)))
+            With::Behind(left.min(more).min(BATCH - 1))
         })?;
         // Less than a sector, up to the end of the last one, if the file was read up to its end.
         to.copy_to_iter(ZEROES.get(..to.len()).unwrap_or_default());

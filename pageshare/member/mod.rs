@@ -30,6 +30,7 @@ mod image;
 mod leaving;
 mod loan;
 pub(crate) mod offer;
+mod request;
 mod state;
 mod tree;
 mod worker;

@@ -166,6 +166,11 @@ where
         (0..self.table.count()).any(|index| of_tree(index) == Some(true))
     }
 
+    /// Whether a block is here, or on its way to or from here.
+    pub fn is_there(&self, key: Key) -> bool {
+        self.table.find(key).is_some()
+    }
+
     /// Looks for a block, and pins it if it is mapped.
     pub fn find(&mut self, key: Key) -> Found {
         let Some(index) = self.table.find(key) else {

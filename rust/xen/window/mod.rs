@@ -158,8 +158,8 @@ impl Window {
         self.room.slots()
     }
 
-    /// Maps grants of the domain into slots, for reading, a batch for each call of the hypervisor.
-    /// `result` gets each slot, in order, and whether its grant is mapped now.
+    /// Maps grants of the domain into slots, for reading, by one call of the hypervisor, or by one for
+    /// each batch if there is no memory for the arguments of all. `result` gets each slot, in order, and whether its grant is mapped now.
     ///
     /// Context: process context, may sleep.
     ///
@@ -170,7 +170,9 @@ impl Window {
     /// `EINVAL` if there is no such slot; `EIO` for all else that Xen says.
     pub fn map(&self, wanted: &[(u32, u32)], mut result: impl FnMut(u32, Result)) {
         let mut operations = self.operations.lock();
-        for batch in wanted.chunks(BATCH) {
+        operations.clear();
+        let most = operations.make_room(wanted.len());
+        for batch in wanted.chunks(most) {
             self.map_batch(&mut operations, batch, &mut result);
         }
     }

@@ -11,13 +11,13 @@ use kernel::{
     prelude::*, //
 };
 
-/// The arguments of a hypercall that maps or unmaps a batch, and what they are about.
+/// The arguments of a hypercall that maps or unmaps, and what they are about.
 pub(super) struct Operations {
-    pub(super) maps: KVec<xen_bindings::gnttab_map_grant_ref>,
+    pub(super) maps: KVVec<xen_bindings::gnttab_map_grant_ref>,
     pub(super) unmaps: KVec<xen_bindings::gnttab_unmap_grant_ref>,
     /// Null where slots have none.
-    pub(super) pages: KVec<*mut bindings::page>,
-    pub(super) slots: KVec<u32>,
+    pub(super) pages: KVVec<*mut bindings::page>,
+    pub(super) slots: KVVec<u32>,
 }
 
 // SAFETY: Nothing of it is bound to a thread.
@@ -27,10 +27,10 @@ impl Operations {
     /// There is room for a batch.
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
-            maps: KVec::with_capacity(BATCH, GFP_KERNEL)?,
+            maps: KVVec::with_capacity(BATCH, GFP_KERNEL)?,
             unmaps: KVec::with_capacity(BATCH, GFP_KERNEL)?,
-            pages: KVec::with_capacity(BATCH, GFP_KERNEL)?,
-            slots: KVec::with_capacity(BATCH, GFP_KERNEL)?,
+            pages: KVVec::with_capacity(BATCH, GFP_KERNEL)?,
+            slots: KVVec::with_capacity(BATCH, GFP_KERNEL)?,
         })
     }
 
@@ -39,6 +39,17 @@ impl Operations {
         self.unmaps.clear();
         self.pages.clear();
         self.slots.clear();
+    }
+
+    /// Makes room for so many that map, if there is memory for that. Returns how many there is room for,
+    /// a batch at least. There are none.
+    pub(super) fn make_room(&mut self, count: usize) -> usize {
+        let made = self.maps.reserve(count, GFP_KERNEL);
+        let made = made.and_then(|()| self.pages.reserve(count, GFP_KERNEL));
+        match made.and_then(|()| self.slots.reserve(count, GFP_KERNEL)) {
+            Ok(()) => count.max(BATCH),
+            Err(_) => BATCH,
+        }
     }
 
     fn push(&mut self, slot: u32, page: *mut bindings::page) -> Result {
@@ -60,7 +71,7 @@ impl Operations {
             dom: domain,
             ..pin_init::zeroed()
         };
-        // There is room for a batch: nothing fails between one and the next.
+        // There is room: nothing fails between one and the next.
         self.push(slot, page)?;
         Ok(self.maps.push(operation, GFP_KERNEL)?)
     }
