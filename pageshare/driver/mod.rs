@@ -28,7 +28,8 @@ use crate::{
         offer,
         Disks,
         Figures,
-        Owner, //
+        Owner,
+        Sight, //
     },
     owner::{
         Areas,
@@ -79,6 +80,7 @@ pub(crate) struct Driver {
     guests: Mutex<KVec<Arc<Worker<Guest>>>>,
     #[pin]
     owners: Mutex<KVec<Arc<Worker<Owner>>>>,
+    sight: Arc<Sight>,
     #[pin]
     callers: Mutex<Callers>,
 }
@@ -98,6 +100,7 @@ impl Driver {
             last: Atomic::new(0),
             guests <- new_mutex!(KVec::new()),
             owners <- new_mutex!(KVec::new()),
+            sight: Arc::pin_init(Sight::new(), GFP_KERNEL)?,
             callers <- new_mutex!(Callers::new()),
         })
     }
@@ -166,12 +169,13 @@ impl Driver {
         if let Some(known) = owners.iter().find(|known| known.domain() == owner) {
             return Ok(known.clone());
         }
-        let new = Owner::new(self.meeting.clone(), owner, self.settings.clone())?;
+        let (meeting, settings) = (self.meeting.clone(), self.settings.clone());
+        let new = Owner::new(meeting, owner, settings, self.sight.clone())?;
         owners.push(new.clone(), GFP_KERNEL)?;
         Ok(new)
     }
 
-    /// Has areas and members seen at `place`, until [`Driver::hide`].
+    /// Has areas, members and owners seen at `place`, until [`Driver::hide`].
     ///
     /// Context: process context, may sleep.
     ///
@@ -179,16 +183,18 @@ impl Driver {
     ///
     /// `ENOMEM`.
     pub(crate) fn show(&self, place: Place<'_>) -> Result {
+        self.sight.begin(place)?;
         self.areas.show(place)?;
         self.show_members();
         Ok(())
     }
 
-    /// Has nothing seen of areas and members any more.
+    /// Has nothing seen of areas, members and owners any more.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn hide(&self) {
         self.areas.hide();
+        self.sight.end();
     }
 
     /// Writes all grants that members have, one a line: the domain, and the reference. By the hypervisor's own

@@ -3,6 +3,7 @@
 //! Trees are attached, for the first time or again.
 
 use super::{
+    sight::Counts,
     Attaching,
     Local,
     Owner,
@@ -193,7 +194,7 @@ impl Owner {
             tree,
         };
         let (added, attached, sent) = self.ask(ask, |state, attached| {
-            let added = state.add(&attached);
+            let added = state.add(&attached, |at| self.glances(at));
             let spare = match added {
                 Ok((_, spare)) => spare,
                 Err(_) => Some(attached.tree),
@@ -204,6 +205,7 @@ impl Owner {
         if let Err(Lost) = sent {
             self.lose();
         }
+        self.show_trees();
         added.map(|(local, _)| (local, attached))
     }
 
@@ -264,6 +266,7 @@ impl Owner {
                 return;
             }
         }
+        self.show_trees();
         self.retire_all(local);
         // If nothing of it was mapped. What others unmap just now they tell of, and the last one of
         // that it is not mounted any more; perhaps somebody has mounted it again by then.
@@ -286,7 +289,12 @@ impl State {
 
     /// Takes note of a tree that is attached. Returns what stands for it, and which number of the
     /// owner's is not needed, if it was attached before.
-    fn add(&mut self, attached: &Attached) -> Result<(u8, Option<u32>)> {
+    /// `glances` tells what was counted of another one before.
+    fn add(
+        &mut self,
+        attached: &Attached,
+        glances: impl Fn(usize) -> u64,
+    ) -> Result<(u8, Option<u32>)> {
         let same = |tree: &Option<Local>| {
             let same =
                 |tree: &Local| tree.digest == attached.digest && tree.area == attached.area.0;
@@ -300,15 +308,19 @@ impl State {
                 return Ok((index(at)?, spare));
             }
         }
+        let free = self.trees.iter().position(Option::is_none);
+        let at = free.unwrap_or(self.trees.len());
         let local = Some(Local {
             area: attached.area.0,
             digest: attached.digest,
             remote: Some(attached.tree),
             users: 1,
             attaching: false,
+            counts: Counts {
+                before: glances(at),
+                ..Counts::default()
+            },
         });
-        let free = self.trees.iter().position(Option::is_none);
-        let at = free.unwrap_or(self.trees.len());
         let number = index(at)?;
         match self.trees.get_mut(at) {
             Some(place) => *place = local,

@@ -77,7 +77,7 @@ impl Owner {
         let mut tries = 0;
         loop {
             let mut state = self.state.lock();
-            match state.cache.find(key) {
+            match state.find(key) {
                 Found::Ready(slot) => {
                     drop(state);
                     return Held::new(self, slot);
@@ -106,9 +106,11 @@ impl Owner {
         }
     }
 
-    /// How many blocks may be fetched at once: of few slots not most.
+    /// How many blocks may be fetched at once: not most of few that there may be, as those that have the
+    /// digests are kept for that.
     pub(super) fn most_at_once(&self) -> u32 {
-        (self.window.slots() / 8).clamp(BATCH, WINDOW)
+        let most = self.state.lock().most;
+        (most.min(self.window.slots()) / 8).clamp(BATCH, WINDOW)
     }
 
     /// Asks for a block and those around it.
@@ -237,6 +239,7 @@ impl Owner {
             let mut state = self.state.lock();
             let key = state.cache.key(slot);
             has_needed &= sound || key != Some(needed);
+            state.count(needed.tree, |counts| counts.got += u64::from(sound));
             if state.cache.mapped(number(tickets, key), slot, sound, back) {
                 put(closing, slot);
             } else if let Some(key) = key.filter(|_| sound) {

@@ -54,7 +54,8 @@ impl Owner {
     pub(crate) fn figures(&self) -> Figures {
         let state = self.state.lock();
         let mut counters = *state.cache.counters();
-        counters.hits += self.glances.load(Relaxed);
+        let glances = self.glances.iter().map(|glances| glances.load(Relaxed));
+        counters.hits += glances.sum::<u64>();
         Figures {
             used: state.cache.used().into(),
             borrowed: state.borrowed.into(),

@@ -4,7 +4,8 @@
 
 use super::{
     held::Held,
-    Owner, //
+    Owner,
+    State, //
 };
 use crate::{
     area::cache::{
@@ -30,6 +31,17 @@ fn name(key: Key) -> Name {
     Name::new(key.tree, key.block)
 }
 
+impl State {
+    /// Looks for a block, and pins it if it is mapped.
+    pub(super) fn find(&mut self, key: Key) -> Found {
+        let found = self.cache.find(key);
+        if let Found::Ready(_) = found {
+            self.count(key.tree, |counts| counts.hits += 1);
+        }
+        found
+    }
+}
+
 impl Owner {
     /// Whether a block is mapped, or on its way: for how long nobody can say.
     ///
@@ -48,6 +60,14 @@ impl Owner {
         }
     }
 
+    /// Takes note that so many blocks of a tree were there, without a lock.
+    #[inline]
+    fn looked(&self, tree: u8, found: u64) {
+        if let Some(glances) = self.glances.get(usize::from(tree)) {
+            glances.fetch_add(found, Relaxed);
+        }
+    }
+
     /// As [`Owner::find`], with the lock.
     #[cold]
     fn search(&self, key: Key) -> Result<Option<Held<'_>>> {
@@ -57,7 +77,7 @@ impl Owner {
         }
         self.hints.allocate(key, 1);
         let mut state = self.state.lock();
-        let Found::Ready(slot) = state.cache.find(key) else {
+        let Found::Ready(slot) = state.find(key) else {
             return Ok(None);
         };
         self.remember(key, slot);
@@ -70,7 +90,7 @@ impl Owner {
     pub(super) fn glance(&self, key: Key) -> Option<Held<'_>> {
         let slot = self.hints.get(key)?;
         let view = self.window.view_named(slot, name(key))?;
-        self.glances.fetch_add(1, Relaxed);
+        self.looked(key.tree, 1);
         Some(Held::unpinned(self, slot, view))
     }
 
@@ -80,7 +100,7 @@ impl Owner {
     pub(super) fn glance_run(&self, key: Key, most: usize) -> Option<Held<'_>> {
         let slot = self.hints.get(key)?;
         let view = self.window.view_run(slot, name(key), most)?;
-        self.glances.fetch_add(view.pages() as u64, Relaxed);
+        self.looked(key.tree, view.pages() as u64);
         Some(Held::unpinned(self, slot, view))
     }
 
@@ -116,7 +136,7 @@ impl Owner {
             found += frames.count() as u64;
             each(begin, frames);
         }
-        self.glances.fetch_add(found, Relaxed);
+        self.looked(first.tree, found);
     }
 
     /// Takes note of where a block is mapped, and checked. Under the lock of the state: nobody

@@ -31,6 +31,7 @@ mod leaving;
 mod loan;
 pub(crate) mod offer;
 mod request;
+mod sight;
 mod state;
 mod tree;
 mod worker;
@@ -38,6 +39,7 @@ mod worker;
 pub(crate) use disks::Disks;
 pub(crate) use figures::Figures;
 pub(crate) use files::Files;
+pub(crate) use sight::Sight;
 
 use crate::{
     area::{
@@ -94,9 +96,14 @@ use kernel::{
     }, //
 };
 use loan::Borrowed;
+use pin_init::init_array_from_fn;
+use sight::Counts;
 
 /// How many requests for blocks may be under way.
 const REQUESTS: usize = 16;
+
+/// As many trees of an owner can be told apart.
+const TREES: usize = 1 << u8::BITS;
 
 /// What the owner has answered to a request for blocks.
 #[derive(Clone, Copy)]
@@ -142,6 +149,7 @@ struct Local {
     users: u32,
     /// Somebody attaches it again.
     attaching: bool,
+    counts: Counts,
 }
 
 /// How the link stands.
@@ -193,8 +201,9 @@ pub(crate) struct Owner {
     window: Window,
     /// In which slot a block may be, by its key: see [`Owner::glance`].
     hints: Hints,
-    /// How often a block was there.
-    glances: AtomicU64,
+    /// How often a block was there, for each tree.
+    glances: [AtomicU64; TREES],
+    sight: Arc<Sight>,
     #[pin]
     state: Mutex<State>,
     /// What programs have borrowed.
@@ -223,6 +232,7 @@ impl Owner {
         meeting: Arc<Meeting>,
         domain: DomId,
         settings: Arc<Settings>,
+        sight: Arc<Sight>,
     ) -> Result<Arc<Worker<Self>>> {
         let most = settings.pages();
         let requests = KVec::from_elem(Request::new(), REQUESTS, GFP_KERNEL)?;
@@ -265,7 +275,8 @@ impl Owner {
                     meeting,
                     window <- Window::new(*domain, most),
                     hints,
-                    glances: AtomicU64::new(0),
+                    glances <- init_array_from_fn(|_| AtomicU64::new(0)),
+                    sight,
                     state <- new_mutex!(state),
                     loans <- new_mutex!(KVec::new()),
                     turn <- new_mutex!(()),

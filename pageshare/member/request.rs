@@ -82,7 +82,7 @@ impl Owner {
             let used = |slot| self.window.was_used(slot);
             state.cache.evict(most, Pressure::Need, used, close);
         }
-        let (ticket, sent) = state.ask(number, remote, first..span.end)?;
+        let (ticket, sent) = state.ask(number, (key.tree, remote), first..span.end)?;
         if ticket.is_none() && batch.closing.is_empty() && full {
             // All that is mapped is used: somebody will be done, unless all wait here. Then nobody hears
             // of the owner, and the link is lost.
@@ -117,7 +117,7 @@ impl Owner {
             for block in span.clone() {
                 state.cache.add(number, block);
             }
-            let Ok((ticket, sent)) = state.ask(number, remote, span) else {
+            let Ok((ticket, sent)) = state.ask(number, (tree, remote), span) else {
                 break;
             };
             told = sent;
@@ -152,12 +152,12 @@ impl Owner {
 }
 
 impl State {
-    /// Asks the owner for the blocks of `span` that were added to a request, of the tree that it knows
-    /// as `remote`. Returns what stands for that, if it is any, and whether it could be sent.
+    /// Asks the owner for the blocks of `span` that were added to a request, of a tree that it knows as
+    /// `remote`. Returns what stands for that, if it is any, and whether it could be sent.
     fn ask(
         &mut self,
         number: u32,
-        remote: u32,
+        (tree, remote): (u8, u32),
         span: Range<u32>,
     ) -> Result<(Option<Ticket>, Result<(), Lost>)> {
         let mut blocks = RunList::new();
@@ -170,6 +170,8 @@ impl State {
             return Ok((None, Ok(())));
         };
         let serial = self.begin(number)?;
+        let asked = u64::from(runs.count());
+        self.count(tree, |counts| counts.asked += asked);
         // While the number is that of the tree.
         let sent = self.send(&Message::Fetch {
             tree: remote,

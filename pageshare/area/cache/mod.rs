@@ -166,6 +166,13 @@ where
         (0..self.table.count()).any(|index| of_tree(index) == Some(true))
     }
 
+    /// Returns how many blocks of a tree there are, mapped or on their way.
+    pub fn count(&self, tree: u8) -> u32 {
+        let of_tree = |index: &u32| Some(self.table.get(*index)?.key().tree == tree);
+        let of_tree = |index: &u32| of_tree(index) == Some(true);
+        (0..self.table.count()).filter(of_tree).count() as u32
+    }
+
     /// Whether a block is here, or on its way to or from here.
     pub fn is_there(&self, key: Key) -> bool {
         self.table.find(key).is_some()
