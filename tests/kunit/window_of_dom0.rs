@@ -50,6 +50,23 @@ mod tests {
     }
 
     #[test]
+    fn all_is_mapped_by_one_call() -> Result {
+        let window = window(1024)?;
+        let mut wanted = KVec::with_capacity(1024, GFP_KERNEL)?;
+        for slot in 0..1024 {
+            wanted.push((slot, NOT_OURS), GFP_KERNEL)?;
+        }
+        for calls in 1..=2 {
+            let mut next = 0;
+            window.map(&wanted, |slot, result| {
+                next += u32::from(slot == next && result.is_err());
+            });
+            assert_eq!((next, window.calls().maps), (1024, calls));
+        }
+        Ok(())
+    }
+
+    #[test]
     fn what_is_not_mapped_is_not_unmapped() -> Result {
         let window = window(1)?;
         let mut told = 0;

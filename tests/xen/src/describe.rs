@@ -99,6 +99,7 @@ pub struct Guest {
     pub(crate) processors: Option<String>,
     pub(crate) network: bool,
     pub(crate) tools: bool,
+    pub(crate) frames: Option<(u32, u32)>,
 }
 
 impl Guest {
@@ -120,6 +121,7 @@ impl Guest {
             processors: None,
             network: false,
             tools: false,
+            frames: None,
         }
     }
 
@@ -211,6 +213,12 @@ impl Guest {
         self
     }
 
+    /// Xen lets it have so many frames for grants, and so many to keep account of what it has mapped.
+    pub fn frames(mut self, grant: u32, maptrack: u32) -> Self {
+        self.frames = Some((grant, maptrack));
+        self
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -261,6 +269,9 @@ impl Guest {
         let processors = processors.unwrap_or(kind.processors());
         let vif = if self.network { network::VIF } else { "" };
         let disk = if self.tools { tools::DISK } else { "" };
+        let frames = self.frames.map_or(String::new(), |(grant, maptrack)| {
+            format!("max_grant_frames={grant}\nmax_maptrack_frames={maptrack}\n")
+        });
         format!(
             "name=\"{name}\"\n\
              type=\"{kind}\"\n\
@@ -275,7 +286,7 @@ impl Guest {
              on_poweroff=\"destroy\"\n\
              on_reboot=\"destroy\"\n\
              on_crash=\"destroy\"\n\
-             {vif}{disk}"
+             {vif}{disk}{frames}"
         )
     }
 }
@@ -492,6 +503,9 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
         assert!(text.contains("loglevel=4 x=y\"\n"));
+        assert!(!text.contains("frames"));
+        let text = Guest::pv("a").frames(4, 2).config();
+        assert!(text.ends_with("max_grant_frames=4\nmax_maptrack_frames=2\n"));
     }
 
     #[test]

@@ -82,6 +82,28 @@ fn with_more_slots_all_stays_where_it_is() {
 }
 
 #[test]
+fn a_block_is_there_from_when_it_is_asked_for() {
+    let mut cache = cache(60, 2);
+    let other = Key { tree: 8, block: 1 };
+    let request = ask(&mut cache, 1..3);
+    assert!([1, 2].iter().all(|&block| cache.is_there(key(block))));
+    assert!(!cache.is_there(key(3)) && !cache.is_there(other));
+    assert_eq!([TREE, 8].map(|tree| cache.count(tree)), [2, 0]);
+    let (slots, _) = grant(&mut cache, request, 2).unwrap();
+    for &slot in &slots {
+        cache.mapped(request, slot, true, &mut RunList::new());
+    }
+    let [closing] = evict(&mut cache, 1, Pressure::Need)[..] else {
+        panic!("not one is evicted");
+    };
+    let key = cache.key(closing).unwrap();
+    assert!(cache.is_there(key));
+    cache.closed(closing);
+    assert!(!cache.is_there(key));
+    assert_eq!(cache.count(TREE), 1);
+}
+
+#[test]
 fn a_batch_is_one_request_and_one_map() {
     let mut cache = cache(200, 2);
     let request = cache.request(TREE).unwrap();

@@ -6,13 +6,15 @@ use crate::report::Suite;
 use crate::scenarios::client;
 use crate::scenarios::pageshare::images::Images;
 use crate::scenarios::pageshare::torture::Tree;
-use crate::scenarios::pageshare::{self, OFFERED, OTHER, Scenario};
+use crate::scenarios::pageshare::{self, FEW, FEW_FRAMES, LIMITED, OFFERED, OTHER, Scenario};
 use anyhow::Result;
 use bed::{Bed, Flavour, Guest, Host, Kind, place};
 use std::time::Duration;
 
 const DOM0_MIB: u32 = 704;
 const GUEST_MIB: u32 = 256;
+/// For one that has not much else.
+const FEW_MIB: u32 = 160;
 /// Room for a guest that is there twice while it migrates.
 const SPARE_MIB: u32 = GUEST_MIB + 32;
 /// Where the module's own header is.
@@ -68,6 +70,7 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         .dom0_module("pageshare")
         .file(&tool, "pageshare")
         .file(client::program("cycles", HEADERS)?, "cycles")
+        .file(client::program("attributes", HEADERS)?, "attributes")
         .file(tree.packed(), "tree.tar")
         .file(images.plain(), "plain.img")
         .file(images.parted(), "parted.img");
@@ -91,9 +94,15 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         let guest = guest.file(tree.packed(), "tree.tar");
         let guest = guest.file(client::program("offer", HEADERS)?, "bin/offer");
         let guest = guest.file(client::program("cycles", HEADERS)?, "bin/cycles");
-        let programs = ["held", "maps", "reread", "torture"];
+        let programs = ["attributes", "held", "maps", "reread", "torture"];
         let guest = programs.into_iter().try_fold(guest, client::plain)?;
         host = host.guest(guest);
+    }
+    if chosen.iter().any(|scenario| scenario.name == LIMITED) {
+        let (grant, maptrack) = FEW_FRAMES;
+        let few = Guest::pvh(FEW).kernel(pass.flavour).module("pageshare");
+        let few = few.memory_mib(FEW_MIB).frames(grant, maptrack).later();
+        host = host.guest(few.file(&tool, "bin/pageshare"));
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);

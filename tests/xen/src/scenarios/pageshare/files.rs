@@ -11,6 +11,9 @@ const FEW_PAGES: &str = "pages=24";
 /// What a call of the hypervisor maps at least, in the mean: most files here have one block.
 const TOGETHER: u64 = 16;
 
+/// Two lists, 2 + 1 + 2 + 1 + 2 others, and many of one file.
+const ATTRIBUTES: usize = 2 + 8 + 40;
+
 /// Makes a directory with files of all kinds.
 pub fn make(end: &End<'_>) -> Result<()> {
     end.shell(&format!(
@@ -32,6 +35,62 @@ pub fn make(end: &End<'_>) -> Result<()> {
          chmod 4751 odd; chmod 700 empty; chown 1234:4321 odd; touch -d '1999-12-31 23:59:59' nothing"
     ))?;
     Ok(())
+}
+
+/// An access control list that lets user 1234 read what group and others may not.
+const FOR_1234: &str = "02000000\
+    01000600ffffffff 02000400d2040000 04000000ffffffff 10000400ffffffff 20000000ffffffff";
+
+/// Has a domain find the program for attributes (`tests/xen/client/attributes.c`), dom0 as well.
+const FIND: &str = "PATH=$PATH:/bed";
+
+/// Gives attributes of all kinds to what [`make`] has made.
+fn add_attributes(end: &End<'_>) -> Result<()> {
+    let acl = FOR_1234.replace(' ', "");
+    end.shell(&format!(
+        "{FIND}; cd {MADE}; large=$(printf '5a%.0s' $(seq 3000))
+         echo secret > listed; chmod 600 listed
+         attributes set listed system.posix_acl_access {acl}
+         attributes set deep system.posix_acl_default {acl}
+         attributes set odd user.one 6f6e65; attributes set odd user.two 00ff00
+         attributes set nothing user.empty ''
+         attributes set empty user.directory 01; attributes set empty trusted.hidden 02
+         attributes set nowhere trusted.link 03
+         attributes set many/7 user.large $large; attributes set many/8 user.large $large
+         for i in $(seq 40); do attributes set many/9 user.number$i $(printf %02x $i); done"
+    ))?;
+    Ok(())
+}
+
+/// Extended attributes are what they were, and access control lists let in who is in them.
+pub fn attributes(ends: &Ends<'_>) -> Result<()> {
+    make(&ends.owner)?;
+    add_attributes(&ends.owner)?;
+    ends.share("area", "tree", MADE)?;
+    ends.mount("area/tree")?;
+    let list = |end: &End<'_>, at: &str| {
+        end.shell(&format!(
+            "{FIND}; attributes list {at} > /tmp/all; sort /tmp/all"
+        ))
+    };
+    let made = list(&ends.owner, MADE)?;
+    let count = made.lines().count();
+    ensure!(count == ATTRIBUTES, "{count} attributes were made: {made}");
+    same("attributes", &made, &list(&ends.member, MOUNT)?)?;
+    let read = |uid: u32, name: &str| format!("{FIND}; attributes read {uid} {MOUNT}/{name}");
+    ends.member.shell(&read(1234, "listed"))?;
+    for (uid, name) in [(1235, "listed"), (1234, "empty/none")] {
+        let refused = ends.member.refusal(&read(uid, name))?;
+        ensure!(refused.contains("Permission denied"), "{uid}: {refused}");
+    }
+    // They are read only.
+    let set = format!("{FIND}; attributes set {MOUNT}/odd user.one 00");
+    let refused = ends.member.refusal(&set)?;
+    ensure!(refused.contains("Read-only file system"), "{refused}");
+    let absent = format!("{FIND}; attributes list {MOUNT}/many/9 | grep -c user.number");
+    let numbers = ends.member.shell(&absent)?;
+    ensure!(numbers.trim() == "40", "{numbers} of 40");
+    ends.umount()
 }
 
 /// What there is in a directory, line by line: kinds, modes, owners, sizes, times, targets, and

@@ -6,6 +6,7 @@ mod fate;
 mod files;
 pub mod hostile;
 pub mod images;
+mod limits;
 mod offered;
 mod refusals;
 mod returns;
@@ -45,8 +46,9 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 25] = [
+pub const SCENARIOS: [Scenario; 27] = [
     scenario("pageshare_files", ALL, files::files),
+    scenario("pageshare_attributes", FROM_DOM0, files::attributes),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
     scenario("pageshare_refused", ONE, refusals::refused),
@@ -67,6 +69,7 @@ pub const SCENARIOS: [Scenario; 25] = [
     scenario("pageshare_offered_lost", &[("pv1", "pvh1")], offered::lost),
     scenario("pageshare_disk", &[("dom0", "pv1")], disk::disk),
     scenario("pageshare_disk_saved", FROM_DOM0, disk::saved),
+    scenario(LIMITED, ONE, limits::limited),
     scenario("pageshare_counted", ALL, sight::counted),
     scenario("pageshare_seen", &[("dom0", "pv1")], sight::seen),
     scenario("pageshare_torture", FROM_DOM0, |ends| {
@@ -82,6 +85,15 @@ pub const ENDURANCE: Scenario = scenario("pageshare_torture", FROM_DOM0, |ends| 
 
 /// The one with two members.
 pub const OFFERED: &str = "pageshare_offered";
+
+/// The one with a guest that Xen lets have little.
+pub const LIMITED: &str = "pageshare_limited";
+
+/// That guest, which is there for as long as the scenario.
+pub const FEW: &str = "few1";
+
+/// Its frames for grants, of 512 each, and for what it has mapped, of 256 each.
+pub const FEW_FRAMES: (u32, u32) = (4, 2);
 
 /// The other member.
 pub const OTHER: &str = "pvh2";

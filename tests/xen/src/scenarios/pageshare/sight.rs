@@ -4,7 +4,7 @@
 use super::returns::figure;
 use super::{End, Ends, MADE, MOUNT, STATE};
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Pages of the file. Few: the hypervisor prints a line for each, and its log is small.
 const PAGES: u32 = 60;
@@ -95,7 +95,8 @@ fn active(ends: &Ends<'_>) -> Result<BTreeSet<u32>> {
 const COMMON: u64 = 40;
 const MORE: u64 = 20;
 
-/// What there is in sysfs of an area, two trees and two members is what they have.
+/// What there is in sysfs of an area, two trees and two members is what they have, and of an owner's trees what a
+/// member has.
 pub fn seen(ends: &Ends<'_>) -> Result<()> {
     let others = ["pv1", "pvh1"].into_iter();
     let mut others = others.filter(|name| *name != ends.member.machine.name());
@@ -193,7 +194,88 @@ fn both_see(ends: &Ends<'_>, second: &End<'_>) -> Result<()> {
         let has = |line: &str| line.contains(&format!(" {name} ")) && line.contains(&amount);
         ensure!(told.lines().any(has), "{name} in {told}");
     }
+    member_sees(ends)?;
     comes_and_goes(ends, second, (&first, &other))
+}
+
+/// What a member has in sysfs of an owner and of each of its trees is what it has, and as long as it is mounted.
+fn member_sees(ends: &Ends<'_>) -> Result<()> {
+    let (member, again) = (&ends.member, "/mnt-two");
+    let owner = ends.domid(&ends.owner)?;
+    let folder = format!("owners/{owner}");
+    let names = || -> Result<Vec<String>> {
+        let list = format!("ls /sys/class/misc/pageshare/{folder}/trees");
+        Ok(member.shell(&list)?.lines().map(String::from).collect())
+    };
+    let see = |tree: &str| -> Result<BTreeMap<&str, u64>> {
+        let all = ["mounts", "mapped", "hits", "asked", "got"].into_iter();
+        let at = format!("{folder}/trees/{tree}");
+        all.map(|name| Ok((name, figure(member, &format!("{at}/{name}"))?)))
+            .collect()
+    };
+    let one = names()?;
+    let known = ends.owner.shell("pageshare ls")?;
+    ensure!(
+        one.len() == 1 && known.contains(&one[0]),
+        "{one:?}: {known}"
+    );
+    let mapped = figure(member, "member/mapped")?;
+    let before = see(&one[0])?;
+    for name in ["mapped", "asked", "got"] {
+        ensure!(before[name] == mapped, "{before:?}, {mapped} are mapped");
+    }
+    ensure!(before["mounts"] == 1, "{before:?}");
+    // Once more: nothing but hits, one for each page.
+    member.shell(&format!("cat {MOUNT}/file > /dev/null"))?;
+    let mut expected = before.clone();
+    expected.insert("hits", before["hits"] + COMMON);
+    let after = see(&one[0])?;
+    ensure!(after == expected, "{after:?} after {before:?}");
+
+    // Another tree, twice.
+    member.shell(&format!(
+        "for i in 1 2; do mkdir -p {again}$i; mount -t pageshare -o owner={owner} area/two {again}$i; done
+         cat {again}1/* > /dev/null"
+    ))?;
+    let mut both = names()?;
+    both.retain(|name| *name != one[0]);
+    ensure!(both.len() == 1, "{both:?} beside {one:?}");
+    let (two, all) = (see(&both[0])?, figure(member, "member/mapped")?);
+    ensure!(see(&one[0])? == expected, "the other tree has changed");
+    ensure!(
+        two["mounts"] == 2 && two["mapped"] == all - mapped && two["got"] == two["mapped"],
+        "{two:?}, {all} are mapped"
+    );
+    for (name, sum) in [("mapped", all), ("got", all), ("asked", all)] {
+        let found = figure(member, &format!("{folder}/{name}"))?;
+        ensure!(found == sum, "{folder}/{name} is {found}, not {sum}");
+    }
+    let hits = [folder.as_str(), "member"].map(|at| figure(member, &format!("{at}/hits")));
+    let [of_owner, of_all] = hits;
+    let (of_owner, of_trees) = (of_owner?, after["hits"] + two["hits"]);
+    ensure!(
+        of_owner == of_all? && of_owner == of_trees,
+        "{of_owner} hits, {of_trees} of trees"
+    );
+    // It is gone with its last mount, and begins anew.
+    member.shell(&format!("umount {again}1"))?;
+    ensure!(names()?.len() == 2, "gone with its first mount");
+    member.shell(&format!("umount {again}2"))?;
+    ensure!(names()? == one, "{:?} is there", names()?);
+    super::wait_until(
+        || Ok(figure(member, "member/mapped")? == mapped),
+        "what is not mounted is mapped",
+    )?;
+    member.shell(&format!(
+        "mount -t pageshare -o owner={owner} area/two {again}1; cat {again}1/* > /dev/null"
+    ))?;
+    let anew = see(&both[0])?;
+    ensure!(
+        anew["got"] == two["got"] && anew["hits"] <= two["hits"] && anew["mounts"] == 1,
+        "{anew:?} after {two:?}"
+    );
+    member.shell(&format!("umount {again}1; rmdir {again}1 {again}2"))?;
+    Ok(())
 }
 
 /// Folders are there as long as what they are about.
