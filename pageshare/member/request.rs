@@ -102,6 +102,9 @@ impl Owner {
 
     /// Begins requests for `rest` as well, as far as nobody has to wait or to go for them.
     pub(super) fn request_more(&self, tree: u8, remote: u32, rest: Range<u32>, batch: &mut Batch) {
+        if rest.is_empty() {
+            return;
+        }
         self.make_slots(rest.len() as u32);
         let mut state = self.state.lock();
         let (mut span, mut rest) = split(rest);
@@ -121,7 +124,9 @@ impl Owner {
                 break;
             };
             told = sent;
-            ticket.map(|ticket| put(&mut batch.tickets, ticket));
+            if let Some(ticket) = ticket {
+                put(&mut batch.tickets, ticket);
+            }
             (span, rest) = split(rest);
         }
         drop(state);
