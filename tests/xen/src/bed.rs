@@ -329,7 +329,9 @@ impl Bed {
             })
         });
         let silent: Vec<Problem> = silent.collect();
-        problems::find(&self.logs())
+        let guests = self.guests().iter().filter(|guest| guest.starves);
+        let starved: Vec<&str> = guests.map(Guest::name).collect();
+        problems::find(&self.logs(), &starved)
             .into_iter()
             .chain(silent)
             .collect()

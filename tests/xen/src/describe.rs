@@ -100,6 +100,7 @@ pub struct Guest {
     pub(crate) network: bool,
     pub(crate) tools: bool,
     pub(crate) frames: Option<(u32, u32)>,
+    pub(crate) starves: bool,
 }
 
 impl Guest {
@@ -122,6 +123,7 @@ impl Guest {
             network: false,
             tools: false,
             frames: None,
+            starves: false,
         }
     }
 
@@ -216,6 +218,12 @@ impl Guest {
     /// Xen lets it have so many frames for grants, and so many to keep account of what it has mapped.
     pub fn frames(mut self, grant: u32, maptrack: u32) -> Self {
         self.frames = Some((grant, maptrack));
+        self
+    }
+
+    /// Runs out of memory on purpose: when its kernel reports that, nothing is wrong.
+    pub fn starves(mut self) -> Self {
+        self.starves = true;
         self
     }
 

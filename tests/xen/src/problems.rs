@@ -20,7 +20,7 @@ impl std::fmt::Display for Problem {
 }
 
 /// Words that tell of a broken kernel, or of a broken machine under it.
-const SIGNS: [&str; 20] = [
+const SIGNS: [&str; 21] = [
     "WARNING:",
     "BUG:",
     "kernel BUG at",
@@ -36,6 +36,7 @@ const SIGNS: [&str; 20] = [
     "suspicious RCU usage",
     "KASAN:",
     "kmemleak:",
+    "pagealloc:",
     "Call Trace:",
     "detected stall",
     "soft lockup",
@@ -49,17 +50,28 @@ const HARMLESS: [(&str, &str); 1] = [(
     "it says that it works",
 )];
 
-/// Finds what is wrong in logs.
-pub fn find(logs: &BTreeMap<String, Vec<LogLine>>) -> Vec<Problem> {
-    let lines = logs
-        .iter()
-        .flat_map(|(machine, log)| log.iter().map(move |line| (machine, line)));
-    let bad = lines.filter(|(_, line)| is_bad(&line.text));
-    bad.map(|(machine, line)| Problem {
-        machine: machine.clone(),
-        line: line.to_string(),
-    })
-    .collect()
+/// Where a kernel begins to report that it is out of memory, and where the report has no signs any more.
+const STARVED: (&str, &str) = ("invoked oom-killer:", "Mem-Info:");
+
+/// Finds what is wrong in logs; that a machine is out of memory is nothing of that where it is one of `starved`.
+pub fn find(logs: &BTreeMap<String, Vec<LogLine>>, starved: &[&str]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (machine, log) in logs {
+        let mut in_report = false;
+        for line in log {
+            if starved.contains(&machine.as_str()) {
+                in_report |= line.text.contains(STARVED.0);
+                in_report &= !line.text.contains(STARVED.1);
+            }
+            if !in_report && is_bad(&line.text) {
+                problems.push(Problem {
+                    machine: machine.clone(),
+                    line: line.to_string(),
+                });
+            }
+        }
+    }
+    problems
 }
 
 fn is_bad(text: &str) -> bool {
@@ -71,19 +83,35 @@ fn is_bad(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn signs_are_seen() {
-        let line = |text: &str| LogLine {
+    fn line(text: &str) -> LogLine {
+        LogLine {
             us: Some(1),
             text: text.into(),
-        };
+        }
+    }
+
+    #[test]
+    fn who_starves_on_purpose_may_say_so() {
+        let log = [
+            "dd invoked oom-killer: gfp_mask=0x140dca",
+            "Call Trace:",
+            "Mem-Info:",
+            "Call Trace:",
+        ];
+        let log = BTreeMap::from([("a".to_string(), log.map(line).to_vec())]);
+        assert_eq!(find(&log, &["a"]).len(), 1);
+        assert_eq!(find(&log, &["b"]).len(), 2);
+    }
+
+    #[test]
+    fn signs_are_seen() {
         let log = vec![
             line("all is well"),
             line("WARNING: CPU: 0 PID: 1 at mm/x.c"),
             line("rcu: INFO: rcu_sched self-detected stall on CPU"),
             line("kmemleak: Kernel memory leak detector initialized (mem pool available: 15726)"),
         ];
-        let found = find(&BTreeMap::from([("a".to_string(), log)]));
+        let found = find(&BTreeMap::from([("a".to_string(), log)]), &[]);
         assert_eq!(found.len(), 2);
         assert!(
             found[0]
