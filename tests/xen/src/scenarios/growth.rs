@@ -33,7 +33,8 @@ fn blocks(balloon: &Balloon<'_>) -> Result<(u64, u64)> {
     Ok((all.parse()?, offline.parse()?))
 }
 
-fn sound(balloon: &Balloon<'_>) -> Result<()> {
+/// Sees that all that has to hold does.
+pub(super) fn sound(balloon: &Balloon<'_>) -> Result<()> {
     let path = "/sys/kernel/debug/xenballoon/invariants";
     let lines = balloon.guest().read(path)?;
     ensure!(lines.lines().all(|line| line.ends_with(": ok")), "{lines}");

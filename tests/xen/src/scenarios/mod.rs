@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Scenarios: what users do, with the tools they have.
 
+pub mod away;
 mod balloon;
 pub mod client;
 mod control;
@@ -57,7 +58,10 @@ pub fn all() -> impl Iterator<Item = Scenario> {
 
 /// All that are run for themselves.
 pub fn alone() -> impl Iterator<Item = host::Alone> {
-    host::SCENARIOS.into_iter().chain(foreign::SCENARIOS)
+    host::SCENARIOS
+        .into_iter()
+        .chain(foreign::SCENARIOS)
+        .chain(away::SCENARIOS)
 }
 
 /// Waits until something holds.

@@ -136,13 +136,9 @@ fn starved_under_way(balloon: Balloon<'_>) -> Result<()> {
     bail!("no step of {STEPS} was met")
 }
 
-pub(super) fn auto_return(balloon: Balloon<'_>) -> Result<()> {
-    let (guest, bed) = (balloon.guest(), balloon.bed());
-    let (name, target) = (guest.name().to_string(), balloon.target_of(BOOT_MIB));
-    let (room, before) = (available(guest)?, bed.xen_memory_kib(&name)?);
-    let unseen = balloon.unseen_by_guest()?;
-    set(&balloon, "auto_return", "1")?;
-
+/// Waits until what an idle guest does not use has gone back.
+pub(super) fn returned(balloon: &Balloon<'_>) -> Result<()> {
+    let (guest, target) = (balloon.guest(), balloon.target_of(BOOT_MIB));
     let (cushion, floor) = (
         balloon.number("info/cushion_kb")?,
         balloon.number("floor_kb")?,
@@ -151,7 +147,17 @@ pub(super) fn auto_return(balloon: Balloon<'_>) -> Result<()> {
         let now = balloon.sample()?.current_kb;
         let free = number(guest, "/proc/meminfo", "MemFree:")?;
         Ok(now == floor || (now < target && free < 2 * cushion))
-    })?;
+    })
+}
+
+pub(super) fn auto_return(balloon: Balloon<'_>) -> Result<()> {
+    let (guest, bed) = (balloon.guest(), balloon.bed());
+    let (name, target) = (guest.name().to_string(), balloon.target_of(BOOT_MIB));
+    let (room, before) = (available(guest)?, bed.xen_memory_kib(&name)?);
+    let unseen = balloon.unseen_by_guest()?;
+    set(&balloon, "auto_return", "1")?;
+
+    returned(&balloon)?;
     let now = balloon.sample()?;
     ensure!(now.target_kb == target, "the target has moved: {now:?}");
     wait_until("Xen has it", || Ok(balloon.unseen_by_guest()? == unseen))?;

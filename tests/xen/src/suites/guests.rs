@@ -5,7 +5,7 @@ use super::{check_logs, tell_boot};
 use crate::report::Suite;
 use crate::scenarios::client::{equip, plain};
 use crate::scenarios::host::Alone;
-use crate::scenarios::{self, Scenario, foreign};
+use crate::scenarios::{self, Scenario, away, foreign};
 use anyhow::Result;
 use bed::{Bed, Guest, Host};
 use std::time::Duration;
@@ -32,11 +32,15 @@ pub fn run(suite: &Suite, chosen: &[Scenario], alone: &[Alone], accel: &str) -> 
         host = host.guest(equip(guest, "xenballoon", "balloon/uapi")?);
     }
     host = scenarios::host::equip(host.dom0_module("xenballoon"));
-    if alone
-        .iter()
-        .any(|one| foreign::SCENARIOS.iter().any(|(name, _)| *name == one.0))
-    {
+    let any_of = |scenarios: &[Alone]| {
+        let mut chosen = alone.iter();
+        chosen.any(|(one, _)| scenarios.iter().any(|(name, _)| name == one))
+    };
+    if any_of(&foreign::SCENARIOS) {
         host = foreign::equip(host)?;
+    }
+    if any_of(&away::SCENARIOS) {
+        host = away::equip(host);
     }
     let bed = Bed::boot(host)?;
     tell_boot(suite, &bed);
