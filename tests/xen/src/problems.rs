@@ -108,11 +108,12 @@ mod tests {
         let log = vec![
             line("all is well"),
             line("WARNING: CPU: 0 PID: 1 at mm/x.c"),
+            line("pagealloc: memory corruption"),
             line("rcu: INFO: rcu_sched self-detected stall on CPU"),
             line("kmemleak: Kernel memory leak detector initialized (mem pool available: 15726)"),
         ];
         let found = find(&BTreeMap::from([("a".to_string(), log)]), &[]);
-        assert_eq!(found.len(), 2);
+        assert_eq!(found.len(), 3);
         assert!(
             found[0]
                 .to_string()
