@@ -228,7 +228,7 @@ pub fn saved(ends: &Ends<'_>) -> Result<()> {
          > /dev/null 2>&1 &"
     );
     member.shell(&format!(
-        "rm -f /tmp/enough /tmp/wrong /tmp/rounds; {reader}"
+        "rm -f /tmp/enough /tmp/wrong; : > /tmp/rounds; {reader}"
     ))?;
     super::super::saved_and_restored(ends.bed, member.machine.name())?;
     member.shell(
