@@ -159,7 +159,8 @@ impl Window {
     }
 
     /// Maps grants of the domain into slots, for reading, by one call of the hypervisor, or by one for
-    /// each batch if there is no memory for the arguments of all. `result` gets each slot, in order, and whether its grant is mapped now.
+    /// each batch if there is no memory for the arguments of all. `result` gets each slot, in order, and
+    /// whether its grant is mapped now.
     ///
     /// Context: process context, may sleep.
     ///
