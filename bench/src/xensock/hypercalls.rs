@@ -13,13 +13,15 @@ const COUNTS: usize = NUMBERS + 1;
 const OWN: [usize; 3] = [12, 20, 32];
 
 /// Names of those that are seen, from the same header.
-const NAMES: [(usize, &str); 13] = [
+const NAMES: [(usize, &str); 15] = [
+    (1, "mmu_update"),
     (3, "stack_switch"),
     (5, "fpu_taskswitch"),
     (12, "memory_op"),
     (13, "multicall"),
     (14, "update_va_mapping"),
     (17, "xen_version"),
+    (18, "console_io"),
     (20, "grant_table_op"),
     (23, "iret"),
     (24, "vcpu_op"),
