@@ -112,9 +112,12 @@ pub fn withdrawn(ends: &Ends<'_>) -> Result<()> {
         "{granted} pages stay granted, {filled} in memory"
     );
     ensure!(sum_of(ends)? == sum, "another file after it was withdrawn");
-    check_trace(&ends.member, &["link_up", "fetch", "give_back"])?;
-    if traced(&&ends.owner) {
-        check_trace(&ends.owner, &["link_up", "grant", "withdraw"])?;
+    let told = [
+        (&ends.owner, ["link_up", "grant", "withdraw"]),
+        (&ends.member, ["link_up", "fetch", "give_back"]),
+    ];
+    for (end, events) in told.iter().filter(|(end, _)| traced(end)) {
+        check_trace(end, events)?;
     }
 
     let watch = Watch::start(&ends.member)?;
