@@ -34,7 +34,7 @@ use kernel::{
     time::Instant, //
 };
 
-/// As many more slots there are than are needed, when there have to be more, or an eighth.
+/// As many more slots there are than are needed, when there have to be more, or a sixteenth.
 const SPARE: u32 = 4 * BATCH;
 
 /// Returns the blocks of `span` that one request can be for, and the others.
@@ -147,7 +147,7 @@ impl Owner {
         if wanted <= slots || slots >= most {
             return;
         }
-        let wanted = wanted.saturating_add((used / 8).max(SPARE)).min(most);
+        let wanted = wanted.saturating_add((used / 16).max(SPARE)).min(most);
         let Ok(slots) = VVec::from_elem(Slot::default(), wanted as usize, GFP_KERNEL) else {
             return;
         };

@@ -171,9 +171,13 @@ impl Window {
     /// `EINVAL` if there is no such slot; `EIO` for all else that Xen says.
     pub fn map(&self, wanted: &[(u32, u32)], mut result: impl FnMut(u32, Result)) {
         let mut operations = self.operations.lock();
-        operations.clear();
-        let most = operations.make_room(wanted.len());
-        for batch in wanted.chunks(most) {
+        if wanted.len() > BATCH {
+            // Memory that is seldom used is not kept.
+            if let Ok(mut more) = Operations::for_maps(wanted.len()) {
+                return self.map_batch(&mut more, wanted, &mut result);
+            }
+        }
+        for batch in wanted.chunks(BATCH) {
             self.map_batch(&mut operations, batch, &mut result);
         }
     }

@@ -27,10 +27,18 @@ impl Operations {
     /// There is room for a batch.
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
-            maps: KVVec::with_capacity(BATCH, GFP_KERNEL)?,
             unmaps: KVec::with_capacity(BATCH, GFP_KERNEL)?,
-            pages: KVVec::with_capacity(BATCH, GFP_KERNEL)?,
-            slots: KVVec::with_capacity(BATCH, GFP_KERNEL)?,
+            ..Self::for_maps(BATCH)?
+        })
+    }
+
+    /// There is room for so many that map, and for none that unmaps.
+    pub(super) fn for_maps(count: usize) -> Result<Self> {
+        Ok(Self {
+            maps: KVVec::with_capacity(count, GFP_KERNEL)?,
+            unmaps: KVec::new(),
+            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
+            slots: KVVec::with_capacity(count, GFP_KERNEL)?,
         })
     }
 
@@ -39,17 +47,6 @@ impl Operations {
         self.unmaps.clear();
         self.pages.clear();
         self.slots.clear();
-    }
-
-    /// Makes room for so many that map, if there is memory for that. Returns how many there is room for,
-    /// a batch at least. There are none.
-    pub(super) fn make_room(&mut self, count: usize) -> usize {
-        let made = self.maps.reserve(count, GFP_KERNEL);
-        let made = made.and_then(|()| self.pages.reserve(count, GFP_KERNEL));
-        match made.and_then(|()| self.slots.reserve(count, GFP_KERNEL)) {
-            Ok(()) => count.max(BATCH),
-            Err(_) => BATCH,
-        }
     }
 
     fn push(&mut self, slot: u32, page: *mut bindings::page) -> Result {
