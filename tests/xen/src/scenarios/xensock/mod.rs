@@ -251,6 +251,14 @@ impl End<'_> {
         self.machine.insmod("xensock", &[])
     }
 
+    /// Unloads our module once programs that were told to end have done so.
+    fn rmmod(&self) -> Result<()> {
+        wait_until("a module that nobody uses", || {
+            Ok(self.machine.read("/sys/module/xensock/refcnt")?.trim() == "0")
+        })?;
+        self.machine.rmmod("xensock")
+    }
+
     /// Starts a program below `/tools`, its output in a file; it ends with what is answered.
     fn start(&self, argv: &[&str]) -> Result<Started<'_>> {
         static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -136,7 +136,7 @@ pub fn rules_out(ends: &Ends<'_>) -> Result<()> {
 /// Closed from the first moment on.
 pub fn closed(ends: &Ends<'_>) -> Result<()> {
     let server = &ends.server.machine;
-    server.rmmod("xensock")?;
+    ends.server.rmmod()?;
     let load = |value: &str| server.insmod("xensock", &[&format!("closed={value}")]);
     let refused = load("2").err().context("closed=2 is taken")?;
     ensure!(

@@ -177,13 +177,13 @@ pub fn link_traced(ends: &Ends<'_>) -> Result<()> {
     if client.machine.name() == DOM0 {
         return Ok(());
     }
-    ends.server.machine.rmmod("xensock")?;
+    ends.server.rmmod()?;
     client.wait_for_figure("links", 0)?;
     client.machine.write(TRACE, "")?;
     client.machine.write(EVENTS, "1")?;
     ends.server.insmod()?;
     ends.socat_says(NOBODY, "Connection reset")?;
-    ends.server.machine.rmmod("xensock")?;
+    ends.server.rmmod()?;
     client.wait_for_figure("links", 0)?;
     client.machine.write(EVENTS, "0")?;
     ends.server.insmod()?;
