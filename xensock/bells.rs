@@ -291,7 +291,7 @@ impl Handler for Arc<Bells> {
                 seen = Seen::Work;
             }
         });
-        // The next one waits as if this had been about nothing, and longer each time.
+        // As if this had been about nothing: after every second one the next waits for a tick.
         if self.is_over() {
             return Seen::Nothing;
         }
