@@ -19,8 +19,10 @@ pub const SCENARIOS: [(&str, Run); 2] = [
 /// For how long the kernel stays where a test of its sleep has led it, in seconds: less than what it
 /// takes for a lockup.
 const ASLEEP_S: u64 = 12;
-/// What its log tells when no worker runs any more.
+/// What a kernel tells when no worker runs any more...
 const FALLEN_ASLEEP: &str = "Freezing remaining freezable tasks completed";
+/// ... on its console, if it tells all there: who reads its log otherwise sleeps as well.
+const TELLING: &str = "/proc/sys/kernel/printk";
 /// In which a guest that is awake would long have heard of a target.
 const SLEEPING: Duration = Duration::from_millis(1500);
 
@@ -40,6 +42,7 @@ fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
     );
     guest.run(&["rm", "-f", "/tmp/slept"])?.ok()?;
     let begin = bed.mark(guest.name())?;
+    guest.write(TELLING, "7")?;
     let start = Instant::now();
     guest.spawn(&["sh", "-c", &line], "/tmp/sleep")?;
     wait_until("a guest that sleeps", || {
@@ -70,6 +73,7 @@ fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
         "{}",
         guest.read("/tmp/sleep")?
     );
+    guest.write(TELLING, "4")?;
     guest.write("/sys/power/pm_test", "none")?;
     balloon.reach(BOOT_MIB)?;
     ensure!(balloon.unseen_by_guest()? == unseen);
