@@ -145,12 +145,9 @@ pub fn closed(ends: &Ends<'_>) -> Result<()> {
     );
     load("1")?;
     ensure!(ends.server.knob("default_policy")? == "closed");
-    let _knobs = {
-        let _server = answers(ends, PORT)?;
-        ends.socat_says(PORT, REFUSED)?;
-        Knobs::new(ends)?
-    };
     let _server = answers(ends, PORT)?;
+    ends.socat_says(PORT, REFUSED)?;
+    let _knobs = Knobs::new(ends)?;
     ends.socat_says(PORT, OPEN)
 }
 
