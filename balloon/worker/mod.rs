@@ -22,13 +22,17 @@ use crate::{
         memory,
         pages::Order,
         timing::Stretch,
-        work::Task, //
+        work::{
+            Task,
+            Worker, //
+        }, //
     },
     toolstack,
     trace,
     traced::Engine,
     tunables::Tunables,
     xen::{
+        barrier::Barrier,
         builtin,
         domain::{
             self,
@@ -64,8 +68,12 @@ use kernel::{
 /// A delay from which on a domain that grows is said to wait for somebody else.
 const STUCK_MS: u32 = 500;
 
+/// How often to look whether the built-in driver has heard what we have.
+const HEARD_POLL_MS: Msecs = 10;
+
 pub(crate) use growth::Added;
 pub(crate) use news::set_target;
+use news::News;
 
 /// What only a step touches.
 struct Inner {
@@ -76,6 +84,7 @@ struct Inner {
     lowest: Lowest,
     /// The guest may have been promised memory that the domain has not got.
     promised: bool,
+    news: News,
 }
 
 /// The balloon.
@@ -86,6 +95,8 @@ pub(crate) struct Balloon {
     inner: Mutex<Inner>,
     /// Dropped after that: the built-in driver goes on from where we were.
     builtin: builtin::Hold,
+    #[pin]
+    barrier: Worker<Barrier>,
     kind: Kind,
     /// Who adds memory that the domain did not boot with.
     adder: Adder,
@@ -176,8 +187,10 @@ impl Balloon {
                     holes: Holes::new(),
                     lowest,
                     promised: kind != Kind::Pv,
+                    news: News::first(),
                 }),
                 builtin,
+                barrier <- Barrier::new(c"xenballoon-heard", kernel::static_lock_class!()),
                 kind,
                 adder,
                 added: Added::new(),
@@ -315,9 +328,6 @@ impl Balloon {
 impl Balloon {
     /// Hears what there is to be heard, and returns whether the toolstack asks for a size.
     fn hear(&self, inner: &mut Inner) -> bool {
-        if self.resumed.xchg(false, Relaxed) {
-            self.after_resume(inner);
-        }
         if self.reread_ceiling.xchg(false, Relaxed) {
             self.read_ceiling();
             self.changed.store(true, Relaxed);
@@ -325,6 +335,7 @@ impl Balloon {
         let mut asked_anew = false;
         if self.reread.xchg(false, Relaxed) {
             asked_anew = self.read_target();
+            inner.news.arrived();
             self.changed.store(true, Relaxed);
         }
         if self.changed.xchg(false, Relaxed) {
@@ -360,7 +371,7 @@ impl Balloon {
     }
 
     /// Tells others what has come of an action. `news` is what had been announced before.
-    fn tell(&self, inner: &Inner, action: Action, news: u64) {
+    fn tell(&self, inner: &Inner, action: Action, news: u64, settled: bool) {
         let stuck = matches!(action, Action::Borrow { recheck_ms, .. } if recheck_ms >= STUCK_MS);
         self.look_offline(inner, stuck);
         self.publish(inner, &self.view(inner));
@@ -368,7 +379,7 @@ impl Balloon {
             news,
             target: self.target(),
             current: self.current(),
-            settled: matches!(action, Action::Watch { .. } | Action::Rest),
+            settled,
         });
     }
 }
@@ -377,13 +388,22 @@ impl Task for Balloon {
     fn step(&self) -> Option<Msecs> {
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
+        if !self.is_known(inner) {
+            return Some(HEARD_POLL_MS);
+        }
         let news = self.waiters.news();
 
         let asked_anew = self.hear(inner);
+        let heard = inner.news.is_heard(&self.barrier);
         let _stretch = Stretch::begin();
         let action = self.decide(inner, asked_anew);
-        let next = self.carry_out(inner, action);
-        self.tell(inner, action, news);
+        let mut next = self.carry_out(inner, action);
+        let reached = matches!(action, Action::Watch { .. } | Action::Rest);
+        let settled = reached && inner.news.reached(&self.barrier, heard);
+        if reached && !settled {
+            next = Some(HEARD_POLL_MS);
+        }
+        self.tell(inner, action, news, settled);
         next
     }
 }

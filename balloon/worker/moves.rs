@@ -203,7 +203,8 @@ impl Balloon {
         if self.asleep.load(Relaxed) {
             return Some(0);
         }
-        let Some(mut inner) = self.inner.try_lock() else {
+        let inner = self.inner.try_lock();
+        let Some(mut inner) = inner.filter(|inner| !self.is_unknown(inner)) else {
             if beyond {
                 self.wanted.store(pages, Relaxed);
             }

@@ -19,14 +19,15 @@ use crate::{
     toolstack,
     trace,
     xen::{
+        barrier::{
+            Barrier,
+            Ticket, //
+        },
         builtin,
         domain::Kind,
         lifecycle::Lifecycle,
         reservation,
-        store::{
-            self,
-            Watcher, //
-        }, //
+        store::Watcher, //
     }, //
 };
 use kernel::{
@@ -37,7 +38,77 @@ use kernel::{
     }, //
 };
 
+/// What everybody has to hear of before the domain is known as it is.
+pub(super) struct News {
+    /// The domain has been suspended: until then nothing of it is touched.
+    restored: Option<Ticket>,
+    target: Heard,
+}
+
+/// Who has heard of the last target. The built-in driver may hear of it after us: what it goes for
+/// then is not stopped by a step that came before.
+#[derive(Clone, Copy)]
+enum Heard {
+    ByUs,
+    /// By whoever watches, once the barrier has passed.
+    ByAllBehind(Ticket),
+    ByAll,
+}
+
+impl News {
+    /// There is a first target.
+    pub(super) const fn first() -> Self {
+        Self {
+            restored: None,
+            target: Heard::ByUs,
+        }
+    }
+
+    /// There is another target.
+    pub(super) fn arrived(&mut self) {
+        self.target = Heard::ByUs;
+    }
+
+    /// Returns whether everybody has heard of the last target by now.
+    pub(super) fn is_heard(&self, barrier: &Barrier) -> bool {
+        match self.target {
+            Heard::ByUs => false,
+            Heard::ByAllBehind(ticket) => barrier.has_passed(ticket),
+            Heard::ByAll => true,
+        }
+    }
+
+    /// Learns that the target is reached, as decided when everybody had `heard` of it or not.
+    /// Returns whether that is final; if not, it will be known when everybody has.
+    pub(super) fn reached(&mut self, barrier: &Worker<Barrier>, heard: bool) -> bool {
+        if heard {
+            self.target = Heard::ByAll;
+        } else if matches!(self.target, Heard::ByUs) {
+            self.target = Heard::ByAllBehind(barrier.raise());
+        }
+        heard
+    }
+}
+
 impl Balloon {
+    /// Returns whether the domain is known as it is: after a suspend it is not at once.
+    pub(super) fn is_known(&self, inner: &mut Inner) -> bool {
+        if self.resumed.xchg(false, Relaxed) {
+            inner.news.restored = Some(self.barrier.raise());
+        }
+        match inner.news.restored {
+            Some(ticket) if !self.barrier.has_passed(ticket) => return false,
+            Some(_) => self.after_resume(inner),
+            None => {}
+        }
+        true
+    }
+
+    /// Returns whether the domain has been suspended, and no step has seen to it.
+    pub(super) fn is_unknown(&self, inner: &Inner) -> bool {
+        inner.news.restored.is_some() || self.resumed.load(Relaxed)
+    }
+
     /// Reads what the toolstack asks for and returns whether it does. What is no size changes
     /// nothing.
     pub(super) fn read_target(&self) -> bool {
@@ -76,15 +147,13 @@ impl Balloon {
         false
     }
 
-    /// Takes over again after a suspend.
+    /// Takes over again after a suspend, when everybody has heard of it.
     ///
     /// All watches are set anew then, the newest first, so the built-in driver hears of the target
     /// after us: only when it has heard can it be stopped.
-    pub(super) fn after_resume(&self, inner: &mut Inner) {
-        if let Err(e) = store::drain_events() {
-            pr_warn!("cannot watch xenstore after resume ({})\n", e.to_errno());
-        }
-        self.builtin.freeze();
+    fn after_resume(&self, inner: &mut Inner) {
+        inner.news.restored = None;
+        builtin::settle();
         self.reread_all();
         inner.promised = self.kind != Kind::Pv;
         self.surrender_leftovers(inner);

@@ -170,7 +170,9 @@ const SETTLE_TRIES: usize = 64;
 ///
 /// Its mutex is not for modules, and its own watch may set a target at any time: so it may begin a
 /// batch as soon as this has returned, though hardly ever does.
-fn settle() {
+///
+/// Context: may sleep.
+pub fn settle() {
     for _ in 0..SETTLE_TRIES {
         let stats = stats();
         set_target(stats.current);

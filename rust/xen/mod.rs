@@ -2,6 +2,7 @@
 
 //! The safe face of Xen for guest modules.
 
+pub mod barrier;
 #[cfg(CONFIG_KUNIT)]
 pub mod borrowed;
 pub mod builtin;

@@ -4,10 +4,13 @@
 
 use crate::{
     eventually,
-    xen::store::{
-        self,
-        Watch,
-        Watcher, //
+    xen::{
+        barrier::Barrier,
+        store::{
+            self,
+            Watch,
+            Watcher, //
+        }, //
     },
     Calls, //
 };
@@ -106,5 +109,26 @@ mod tests {
             assert_eq!(calls.count(), n);
         }
         store::remove(DIR, c"drained")
+    }
+
+    #[test]
+    fn a_barrier_passes_after_events_on_their_way() -> Result {
+        let calls = Calls::new()?;
+        let _watch = KBox::pin_init(
+            Watch::new(c"data/xen_kunit/barred", calls.clone()),
+            GFP_KERNEL,
+        )?;
+        let key = kernel::static_lock_class!();
+        let barrier = KBox::pin_init(Barrier::new(c"xen_kunit", key), GFP_KERNEL)?;
+        let first = barrier.raise();
+        assert!(eventually(|| barrier.has_passed(first)));
+        for n in 2..6 {
+            store::write(DIR, c"barred", c"x")?;
+            let ticket = barrier.raise();
+            assert!(eventually(|| barrier.has_passed(ticket)));
+            assert_eq!(calls.count(), n);
+            assert!(barrier.has_passed(first));
+        }
+        store::remove(DIR, c"barred")
     }
 }

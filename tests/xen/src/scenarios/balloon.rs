@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 const EINVAL: i32 = 22;
 const ERANGE: i32 = 34;
+const SIGTERM: i32 = 15;
 
 /// By name.
 pub const SCENARIOS: [(&str, Run); 10] = [
@@ -300,5 +301,36 @@ fn save_restore(balloon: Balloon<'_>) -> Result<()> {
     for mib in [240, 200, BOOT_MIB] {
         balloon.reach(mib)?;
     }
+    late_builtin(&balloon)?;
+    balloon.reach(BOOT_MIB).map(drop)
+}
+
+/// For how long the built-in driver may follow a target once that is reached.
+const LATE_BY: Duration = Duration::from_secs(2);
+
+/// After a restore the built-in driver hears of a target after us; here by far, as all watches have to wait for who
+/// never does. It is not to follow what we have followed.
+fn late_builtin(balloon: &Balloon<'_>) -> Result<()> {
+    let guest = balloon.guest();
+    let nice = |nice: &str| -> Result<()> {
+        let line = format!("renice {nice} -p $(pidof xenwatch)");
+        guest.run(&["sh", "-c", &line])?.ok().map(drop)
+    };
+    let busy = guest.spawn(&["sh", "-c", "while :; do :; done"], "/dev/null")?;
+    let stay = nice("19").and_then(|()| {
+        let mut targets = [240, 236, 244].into_iter();
+        targets.try_for_each(|mib| stays(balloon, mib))
+    });
+    nice("0")?;
+    guest.kill(busy, SIGTERM)?;
+    stay
+}
+
+/// A target is reached and stays so.
+fn stays(balloon: &Balloon<'_>, mib: u64) -> Result<()> {
+    balloon.go(mib, |_| ())?;
+    std::thread::sleep(LATE_BY);
+    let now = balloon.sample()?;
+    ensure!(now.current_kb == balloon.target_of(mib), "{now:?}");
     Ok(())
 }
