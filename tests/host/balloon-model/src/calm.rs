@@ -22,6 +22,9 @@ const INACTIVE_MS: u64 = 5000;
 /// The direction changes so often at the most.
 const TURNS: u32 = 4;
 
+/// By then the built-in drivers have heard of their targets.
+const HEARD_MS: u64 = 50;
+
 /// A program comes and goes after so many milliseconds each.
 const PULSE_MS: u64 = 700;
 
@@ -124,14 +127,30 @@ impl<'a, E: Subject, const N: usize> Run<'a, E, N> {
                     Plan::Asleep(ms) if guest.works() => Some(u64::from(ms)),
                     _ => None,
                 });
-            let next = timer.chain(pulse.then(|| pulse_ms - self.now_ms)).min();
+            let unheard = self.house.guests.iter().any(|guest| guest.unheard);
+            let next = timer
+                .chain(pulse.then(|| pulse_ms - self.now_ms))
+                .chain(unheard.then(|| HEARD_MS - self.now_ms))
+                .min();
             let Some(ms) = next else { return };
             self.wait(ms);
+            if unheard && self.now_ms == HEARD_MS {
+                self.hear_targets();
+            }
             if pulse && self.now_ms == pulse_ms {
                 pulse_ms += PULSE_MS;
                 on = !on;
                 self.pulse(on);
             }
+        }
+    }
+
+    /// The built-in drivers hear of their targets.
+    fn hear_targets(&mut self) {
+        for i in 0..N {
+            let before = self.house.guests[i].current;
+            self.house.hear(i);
+            self.note(i, before);
         }
     }
 

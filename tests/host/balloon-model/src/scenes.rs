@@ -59,6 +59,7 @@ pub const THREE: Scene<3> = Scene {
     events: 2,
     faults: 2,
     until_ms: 4000,
+    late: false,
     flaw: Flaw::None,
     laws: &[
         Law::S1,
@@ -101,6 +102,7 @@ pub const ONE: Scene<1> = Scene {
     events: 4,
     faults: 2,
     until_ms: 4000,
+    late: false,
     flaw: Flaw::None,
     laws: THREE.laws,
 };
@@ -109,6 +111,15 @@ pub const ONE: Scene<1> = Scene {
 pub const LENT: Scene<1> = Scene {
     start: [(ODD, ODD, MOST - ODD)],
     events: 3,
+    ..ONE
+};
+
+/// One guest whose built-in driver hears of targets after the module.
+pub const LATE: Scene<1> = Scene {
+    kinds: &[Kind::Target, Kind::Want, Kind::Scatter, Kind::Suspend],
+    events: 3,
+    faults: 1,
+    late: true,
     ..ONE
 };
 

@@ -7,7 +7,7 @@ use balloon_model::frames;
 use balloon_model::house::{Flaw, Scene};
 use balloon_model::law::{LAWS, Law};
 use balloon_model::mutants::table::MUTANTS;
-use balloon_model::scenes::{AUTO, LENT, MOST, ODD, ONE, THREE, TIGHT};
+use balloon_model::scenes::{AUTO, LATE, LENT, MOST, ODD, ONE, THREE, TIGHT};
 use balloon_model::search::{Found, SIGHTS, Search};
 use std::sync::OnceLock;
 
@@ -21,6 +21,7 @@ fn found() -> &'static [(&'static str, Found)] {
             ("tight", Search::<Engine, 3>::new(TIGHT).run()),
             ("one", Search::<Engine, 1>::new(ONE).run()),
             ("lent", Search::<Engine, 1>::new(LENT).run()),
+            ("late", Search::<Engine, 1>::new(LATE).run()),
             ("auto", Search::<Engine, 1>::new(AUTO).run()),
         ];
         for (scene, found) in &found {
@@ -136,6 +137,12 @@ fn s12_the_newest_target_wins() {
 #[test]
 fn l1_a_feasible_target_is_reached() {
     holds(Law::L1);
+    let scene = Scene {
+        flaw: Flaw::RestsUnheard,
+        laws: &[Law::L1],
+        ..LATE
+    };
+    assert!(!Search::<Engine, 1>::new(scene).run().broken.is_empty());
 }
 
 #[test]

@@ -10,6 +10,9 @@ use balloon_engine::engine::{Action, HUGE_PAGES, Outcome, Unit};
 /// How many pages of a broken 2 MiB extent the hypervisor has taken before it stopped.
 const BROKEN: u64 = 100;
 
+/// How often the driver looks whether the built-in one has heard of the target, in milliseconds.
+const HEARD_POLL_MS: u32 = 10;
+
 impl<E: Subject, const N: usize> House<E, N> {
     /// `Balloon::step()` up to the hypercall.
     pub fn decide(&mut self, scene: &Scene<N>, i: usize) {
@@ -51,6 +54,11 @@ impl<E: Subject, const N: usize> House<E, N> {
                 let again = guest.lent == pages && scene.flaw != Flaw::SameAgain;
                 guest.lent = pages.saturating_sub(again.into());
                 guest.plan = Plan::Asleep(recheck_ms);
+            }
+            Action::Watch { .. } | Action::Rest
+                if guest.unheard && scene.flaw != Flaw::RestsUnheard =>
+            {
+                guest.plan = Plan::Asleep(HEARD_POLL_MS);
             }
             Action::Wait { delay_ms } | Action::Watch { delay_ms } => {
                 guest.plan = Plan::Asleep(delay_ms);
@@ -176,6 +184,19 @@ impl<E: Subject, const N: usize> House<E, N> {
         guest.current += pages;
         guest.total += pages;
         self.free -= pages;
+    }
+
+    /// The built-in driver hears of the target. What the module holds is there as far as it knows: it
+    /// takes what is beyond the target, a 2 MiB run before it is stopped.
+    pub fn hear(&mut self, i: usize) {
+        let guest = &mut self.guests[i];
+        let beyond = (guest.current + guest.held()).saturating_sub(guest.target);
+        let pages = beyond.min(HUGE_PAGES).min(guest.available());
+        guest.unheard = false;
+        guest.current -= pages;
+        guest.total -= pages;
+        guest.reserve += pages;
+        self.free += pages;
     }
 
     /// Returns what the host would populate for a domain.

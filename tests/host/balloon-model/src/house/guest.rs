@@ -18,6 +18,7 @@ impl<E: Subject> Guest<E> {
             suspended: false,
             hung: false,
             target,
+            unheard: false,
             asked: target,
             told: false,
             max: target + scene.headroom + UNSEEN,

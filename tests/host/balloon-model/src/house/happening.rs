@@ -26,6 +26,7 @@ impl<E: Subject, const N: usize> House<E, N> {
                 }
                 guest.plan = Plan::Ready;
             }
+            Event::Hear(i) => self.hear(i),
             Event::OutOfMemory(i) => self.guests[i].out_of_memory(scene.wants[0]),
             Event::Settle(i) => {
                 let guest = &mut self.guests[i];
@@ -53,6 +54,7 @@ impl<E: Subject, const N: usize> House<E, N> {
             Event::Target(i, target) => {
                 let guest = &mut self.guests[i];
                 guest.target = target;
+                guest.unheard = scene.late;
                 guest.max = guest.max.max(target + scene.headroom + UNSEEN);
                 guest.wake();
             }
@@ -94,6 +96,7 @@ impl<E: Subject, const N: usize> House<E, N> {
     fn resume(&mut self, scene: &Scene<N>, i: usize) {
         let guest = &mut self.guests[i];
         guest.suspended = false;
+        guest.unheard = scene.late;
         self.scattered = true;
         if scene.flaw == Flaw::DeafAfterResume {
             guest.told = false;

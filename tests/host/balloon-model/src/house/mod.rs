@@ -87,6 +87,8 @@ pub struct Guest<E> {
     pub hung: bool,
     /// What is in `memory/target`.
     pub target: u64,
+    /// Whether the built-in driver has yet to hear of it.
+    pub unheard: bool,
     /// The target that the driver has read last.
     pub asked: u64,
     /// Whether the driver has been told to read it again.
@@ -163,6 +165,8 @@ pub enum Flaw {
     DeafAfterResume,
     /// The driver asks the built-in one for the same again, which that does not hear.
     SameAgain,
+    /// The driver rests before the built-in one has heard of the target.
+    RestsUnheard,
 }
 
 /// What may happen besides the guests' steps.
@@ -220,6 +224,8 @@ pub struct Scene<const N: usize> {
     pub faults: u8,
     /// Up to when clocks go.
     pub until_ms: u64,
+    /// Whether the built-in driver hears of a target after the module, at some time.
+    pub late: bool,
     /// What is wrong.
     pub flaw: Flaw,
     /// What is checked.
@@ -237,6 +243,8 @@ pub enum Event {
     Timer(usize),
     /// The built-in driver returns what it may, or tries to.
     Return(usize, Fault),
+    /// The built-in driver hears of the target.
+    Hear(usize),
     /// A program is out of memory.
     OutOfMemory(usize),
     /// The toolstack changes a target.

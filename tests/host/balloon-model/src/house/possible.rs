@@ -20,6 +20,9 @@ impl<E: Subject, const N: usize> House<E, N> {
             if guest.works() {
                 self.list_steps(i, guest, events);
             }
+            if guest.unheard {
+                events.push(Event::Hear(i));
+            }
             if guest.want > guest.used && guest.need == 0 && guest.available() == 0 {
                 events.push(Event::OutOfMemory(i));
             }
