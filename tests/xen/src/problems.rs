@@ -50,8 +50,11 @@ const HARMLESS: [(&str, &str); 1] = [(
     "it says that it works",
 )];
 
-/// Where a kernel begins to report that it is out of memory, and where the report has no signs any more.
-const STARVED: (&str, &str) = ("invoked oom-killer:", "Mem-Info:");
+/// Where a kernel begins to report that it is out of memory: who is asked for some cannot have it, or who is killed
+/// for it has used up the reserves as well.
+const STARVED: [&str; 2] = ["invoked oom-killer:", "page allocation failure:"];
+/// Where such a report has no signs any more.
+const TOLD: &str = "Mem-Info:";
 
 /// Finds what is wrong in logs; that a machine is out of memory is nothing of that where it is one of `starved`.
 pub fn find(logs: &BTreeMap<String, Vec<LogLine>>, starved: &[&str]) -> Vec<Problem> {
@@ -60,8 +63,8 @@ pub fn find(logs: &BTreeMap<String, Vec<LogLine>>, starved: &[&str]) -> Vec<Prob
         let mut in_report = false;
         for line in log {
             if starved.contains(&machine.as_str()) {
-                in_report |= line.text.contains(STARVED.0);
-                in_report &= !line.text.contains(STARVED.1);
+                in_report |= STARVED.iter().any(|begin| line.text.contains(begin));
+                in_report &= !line.text.contains(TOLD);
             }
             if !in_report && is_bad(&line.text) {
                 problems.push(Problem {
@@ -96,11 +99,14 @@ mod tests {
             "dd invoked oom-killer: gfp_mask=0x140dca",
             "Call Trace:",
             "Mem-Info:",
+            "dd: page allocation failure: order:0, mode:0x140dca",
+            "Call Trace:",
+            "Mem-Info:",
             "Call Trace:",
         ];
         let log = BTreeMap::from([("a".to_string(), log.map(line).to_vec())]);
         assert_eq!(find(&log, &["a"]).len(), 1);
-        assert_eq!(find(&log, &["b"]).len(), 2);
+        assert_eq!(find(&log, &["b"]).len(), 3);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::growth::sound;
 use super::host::Alone;
 use super::pressure::{Filled, available, returned, set};
 use super::{number, wait_until};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bed::balloon::Balloon;
 use bed::{Bed, Guest, Host, Kind};
 use std::time::{Duration, Instant};
@@ -34,6 +34,10 @@ const MORE_KB: u64 = 40 * 1024;
 const HOLD_OFF_MS: &str = "120000";
 /// How a program ends that is killed by the kernel.
 const KILLED: i32 = 128 + 9;
+/// How it ends when its time is over.
+const TERMINATED: i32 = 128 + 15;
+/// After which a program has what it uses, or never will.
+const USE_LIMIT_S: u64 = 30;
 /// For a try a second, and what else goes on here.
 const SOON: Duration = Duration::from_secs(10);
 /// For how long it is watched how often it tries.
@@ -69,7 +73,7 @@ impl<'a> Taken<'a> {
                 return Ok(Self(bed));
             }
         }
-        anyhow::bail!("nobody can have what is left of {free} MiB")
+        bail!("nobody can have what is left of {free} MiB")
     }
 }
 
@@ -91,14 +95,32 @@ fn free_mib(bed: &Bed) -> Result<u64> {
 /// So that the kernel promises more than there is.
 const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
 
-/// Has a program use so much; answers how it ended. Nobody else is killed for it.
-fn use_up(balloon: &Balloon<'_>, kib: u64) -> Result<i32> {
-    balloon.guest().write(OVERCOMMIT, "1")?;
+/// How a program ended that wanted much.
+#[derive(Debug, PartialEq)]
+enum End {
+    /// It had it.
+    Well,
+    /// The kernel has killed it.
+    Killed,
+    /// It waited for it, for ever.
+    Waited,
+}
+
+/// Has a program use so much. Nobody else is killed for it.
+fn use_up(balloon: &Balloon<'_>, kib: u64) -> Result<End> {
+    let guest = balloon.guest();
+    guest.write(OVERCOMMIT, "1")?;
     let line = format!(
-        "echo 1000 > /proc/self/oom_score_adj && exec dd if=/dev/zero of=/dev/null bs={kib}k count=1"
+        "echo 1000 > /proc/self/oom_score_adj && exec timeout -s TERM {USE_LIMIT_S} \
+         dd if=/dev/zero of=/dev/null bs={kib}k count=1"
     );
-    let argv = ["sh", "-c", &line];
-    Ok(balloon.guest().run_within(&argv, super::LIMIT)?.status)
+    let status = guest.run_within(&["sh", "-c", &line], super::LIMIT)?.status;
+    match status {
+        0 => Ok(End::Well),
+        KILLED => Ok(End::Killed),
+        TERMINATED => Ok(End::Waited),
+        _ => bail!("who needs {kib} KiB ends with {status}"),
+    }
 }
 
 fn told(balloon: &Balloon<'_>, node: &str) -> Result<u64> {
@@ -139,10 +161,12 @@ fn given_away(bed: &Bed, kind: Kind) -> Result<()> {
         Ok(balloon.sample()?.current_kb >= wanted)
     })?;
     ensure!(start.elapsed() < SOON, "after {:?}", start.elapsed());
-    let status = use_up(&balloon, needed)?;
-    ensure!(status == 0, "who needs {needed} KiB ends with {status}");
+    let end = use_up(&balloon, needed)?;
+    ensure!(end == End::Well, "who needs {needed} KiB: {end:?}");
 
     set(&balloon, "auto_return", "0")?;
+    // What was given as relief may go.
+    set(&balloon, "relief_kb", "0")?;
     balloon.settle(target)?;
     balloon.reach(200)?;
     balloon.reach(MIB)?;
@@ -157,16 +181,20 @@ fn without(balloon: &Balloon<'_>, target: u64, needed: u64) -> Result<u64> {
     let guest = balloon.guest();
     let unseen = balloon.unseen_by_guest()?;
     let (before, events) = (balloon.sample()?, balloon.number("info/oom_events")?);
-    let status = use_up(balloon, needed)?;
-    ensure!(
-        status == KILLED,
-        "who needs {needed} KiB ends with {status}"
-    );
-    ensure!(number(guest, "/proc/vmstat", "oom_kill ")? == 1);
+    let end = use_up(balloon, needed)?;
+    ensure!(end != End::Well, "who needs {needed} KiB has it");
+    let killed = u64::from(end == End::Killed);
+    ensure!(number(guest, "/proc/vmstat", "oom_kill ")? == killed);
+    if end == End::Waited {
+        // With not a page free in one zone and enough in another the kernel has everybody wait for its kswapd, and
+        // that for nobody: the OOM killer is never asked (`throttle_direct_reclaim()` in mm/vmscan.c).
+        ensure!(number(guest, "/proc/vmstat", "pgscan_direct_throttle ")? > 0);
+        println!("# {}: the kernel has who needs memory wait", guest.name());
+    }
     let (now, wanted) = (balloon.sample()?, balloon.number("info/wanted_kb")?);
     let floor = balloon.number("info/floor_kb")?;
     ensure!(
-        balloon.number("info/oom_events")? > events
+        balloon.number("info/oom_events")? >= events + killed
             && now.current_kb >= before.current_kb.max(floor)
             && now.current_kb < wanted
             && wanted <= target
@@ -188,7 +216,7 @@ fn without(balloon: &Balloon<'_>, target: u64, needed: u64) -> Result<u64> {
 
     wait_until("the host is told", || {
         Ok(told(balloon, "current_kb")? == balloon.sample()?.current_kb
-            && told(balloon, "oom_kill")? == 1)
+            && told(balloon, "oom_kill")? == killed)
     })?;
     ensure!(told(balloon, "target_kb")? == target && told(balloon, "floor_kb")? == floor);
     sound(balloon)?;
