@@ -38,34 +38,31 @@ pub enum With {
     Behind(u32),
     /// Those around it, and up to so many of those behind it.
     Around(u32),
+    /// Those around a block of content, and of the so many that follow it in its file those worth it.
+    InFile(u32),
 }
 
 impl With {
-    /// Returns what is worth to be fetched with a block of content that `left` others follow in its
-    /// file: if the file is being read from one end to the other as many as `is_there` knows before
-    /// it, and up to `most`, which is at least a batch.
-    pub fn content(block: u32, left: u32, most: u32, is_there: impl Fn(u32) -> bool) -> Self {
-        let is_before = |distance| block.checked_sub(distance).is_some_and(&is_there);
-        if !is_before(1) {
-            return With::Around(left.min(AHEAD));
-        }
-        let mut window = BATCH;
-        while window < most.min(WINDOW) && is_before(window) {
-            window *= 2;
-        }
-        With::Around(left.min(window - 1))
-    }
-
     /// Returns the blocks that are fetched together: no more than [`WINDOW`], and more than those
-    /// whose digests are in one block only if they are behind it, and a batch at least. `is_there`
-    /// tells whether a block was fetched.
-    pub fn span(self, layout: &Layout, block: u32, is_there: impl Fn(u32) -> bool) -> Range<u32> {
+    /// whose digests are in one block only if they are behind it, and a batch at least. `most` is as for
+    /// [`behind`]; `is_there` tells whether a block was fetched.
+    pub fn span(
+        self,
+        layout: &Layout,
+        block: u32,
+        most: u32,
+        is_there: impl Fn(u32) -> bool,
+    ) -> Range<u32> {
         let Some(siblings) = layout.siblings(block) else {
             return block..block.saturating_add(1);
         };
         let (around, ahead) = match self {
             With::Behind(ahead) => (siblings.around(block, 1), ahead),
             With::Around(ahead) => (group(&siblings, block, is_there), ahead),
+            With::InFile(left) => {
+                let ahead = behind(block, left, most, &is_there);
+                (group(&siblings, block, is_there), ahead)
+            }
         };
         let last = match ahead < BATCH {
             true => siblings.first.saturating_add(siblings.blocks),
@@ -76,6 +73,21 @@ impl With {
         let most = around.first.saturating_add(WINDOW);
         around.first..end.max(ahead.min(last).min(most))
     }
+}
+
+/// Returns how many are worth to be fetched of the `left` that follow a block of content in its file: if
+/// the file is being read from one end to the other as many as `is_there` knows before it, and up to
+/// `most`, which is at least a batch.
+pub fn behind(block: u32, left: u32, most: u32, is_there: impl Fn(u32) -> bool) -> u32 {
+    let is_before = |distance| block.checked_sub(distance).is_some_and(&is_there);
+    if !is_before(1) {
+        return left.min(AHEAD);
+    }
+    let mut window = BATCH;
+    while window < most.min(WINDOW) && is_before(window) {
+        window *= 2;
+    }
+    left.min(window - 1)
 }
 
 /// Those of the blocks `siblings` that are fetched with one of them.

@@ -136,7 +136,7 @@ impl Blocks {
         // And down again.
         for &at in way.iter().take(len).rev() {
             let with = if at == block { with } else { With::Around(0) };
-            let mut span = with.span(layout, at, |block| self.is_there(block));
+            let mut span = self.owner.span(layout, self.key(at), with);
             let proof = self.proof(layout, held, at, &mut span)?;
             held = self.owner.obtain(self.key(at), &proof, span)?;
         }
@@ -179,7 +179,7 @@ impl Blocks {
     pub(super) fn hold_content(&self, block: u32, left: u32) -> Result<Held<'_>> {
         match self.glance(block) {
             Some(held) => Ok(held),
-            None => self.hold(block, self.with(block, left)),
+            None => self.hold(block, With::InFile(left)),
         }
     }
 
@@ -238,16 +238,6 @@ impl Blocks {
         } else {
             Err(Failure::Spoiled.into())
         }
-    }
-
-    /// What is worth to be fetched with a block of content that `left` others follow in its file.
-    pub(super) fn with(&self, block: u32, left: u32) -> With {
-        let most = self.owner.most_at_once();
-        With::content(block, left, most, |block| self.is_there(block))
-    }
-
-    fn is_there(&self, block: u32) -> bool {
-        self.owner.is_there(self.key(block))
     }
 }
 

@@ -18,13 +18,17 @@ use super::{
 };
 use crate::{
     area::{
-        ahead::WINDOW,
+        ahead::{
+            With,
+            WINDOW, //
+        },
         cache::{
             Found,
             Key,
             Pressure,
             Violation, //
         },
+        format::Layout,
         wire::BATCH, //
     },
     failure::Failure,
@@ -106,11 +110,15 @@ impl Owner {
         }
     }
 
-    /// How many blocks may be fetched at once: not most of few that there may be, as those that have the
-    /// digests are kept for that.
-    pub(super) fn most_at_once(&self) -> u32 {
-        let most = self.state.lock().most;
-        (most.min(self.window.slots()) / 8).clamp(BATCH, WINDOW)
+    /// Returns which blocks are to be fetched with one that has to be, by what is mapped now or on its way:
+    /// not most of few that there may be, as those that have the digests are kept for that.
+    ///
+    /// Context: process context, may sleep.
+    pub(super) fn span(&self, layout: &Layout, key: Key, with: With) -> Range<u32> {
+        let state = self.state.lock();
+        let most = (state.most.min(self.window.slots()) / 8).clamp(BATCH, WINDOW);
+        let is_there = |block| state.cache.is_there(Key { block, ..key });
+        with.span(layout, key.block, most, is_there)
     }
 
     /// Asks for a block and those around it.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     area::{
+        ahead::With,
         format::{
             BLOCK,
             DIGEST,
@@ -280,10 +281,7 @@ impl FileSystem for Files {
     }
 
     fn read(&self, file: &Node, at: u64, to: &mut IovIterDest<'_>) -> Result {
-        let blocks = self.blocks();
-        tree::copy(&self.tree, &file.file, at, to, |block, left, _| {
-            blocks.with(block, left)
-        })
+        tree::copy(&self.tree, &file.file, at, to, |left, _| With::InFile(left))
     }
 
     fn seek(&self, file: &Node, at: u64, to: Seek) -> Result<Option<u64>> {

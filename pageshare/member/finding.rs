@@ -43,13 +43,6 @@ impl State {
 }
 
 impl Owner {
-    /// Whether a block is mapped, or on its way: for how long nobody can say.
-    ///
-    /// Context: process context, may sleep.
-    pub(super) fn is_there(&self, key: Key) -> bool {
-        self.state.lock().cache.is_there(key)
-    }
-
     /// Looks for a block that is mapped.
     ///
     /// Context: process context, may sleep.

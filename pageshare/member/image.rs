@@ -91,7 +91,7 @@ impl Image {
     /// Copies what is `at` bytes behind the start to `to`, and zeroes for what is behind the end of
     /// the file.
     fn copy(&self, at: u64, to: &mut IovIterDest<'_>) -> Result {
-        tree::copy(&self.tree, &self.file, at, to, |_, left, wanted| {
+        tree::copy(&self.tree, &self.file, at, to, |left, wanted| {
             let more = wanted.div_ceil(BLOCK) as u32 - 1;
             With::Behind(left.min(more).min(BATCH - 1))
         })?;

@@ -176,7 +176,7 @@ pub(super) fn copy(
     file: &File,
     at: u64,
     to: &mut IovIterDest<'_>,
-    with: impl Fn(u32, u32, usize) -> With,
+    with: impl Fn(u32, usize) -> With,
 ) -> Result {
     let len = to.len() as u64;
     stretches(tree, file, (at, len), |stretch| {
@@ -189,7 +189,7 @@ pub(super) fn copy(
             let held = match tree.blocks().glance_run(block, wanted) {
                 Some(held) => held,
                 None => {
-                    let with = with(block, left, offset + to.len());
+                    let with = with(left, offset + to.len());
                     tree.blocks().hold(block, with)?
                 }
             };

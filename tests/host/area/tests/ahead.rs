@@ -3,7 +3,7 @@
 //! What is fetched with a block that has to be.
 
 use proptest::prelude::*;
-use shared_area::area::ahead::{With, WINDOW};
+use shared_area::area::ahead::{behind, With, WINDOW};
 use shared_area::area::format::{Counts, Layout};
 use shared_area::area::wire::BATCH;
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ fn first(layout: &Layout) -> u32 {
 }
 
 fn span(with: With, block: u32, there: &HashSet<u32>) -> std::ops::Range<u32> {
-    with.span(&layout(), block, |block| there.contains(&block))
+    with.span(&layout(), block, WINDOW, |block| there.contains(&block))
 }
 
 #[test]
@@ -72,13 +72,9 @@ fn groups_grow_where_those_before_are_here() {
 
 #[test]
 fn a_file_that_is_read_from_one_end_to_the_other_is_read_ahead() {
-    let ahead =
-        |there: std::ops::Range<u32>, left, most| match With::content(10_000, left, most, |block| {
-            there.contains(&block)
-        }) {
-            With::Around(ahead) => ahead,
-            With::Behind(_) => panic!("those around are left out"),
-        };
+    let ahead = |there: std::ops::Range<u32>, left, most| {
+        behind(10_000, left, most, |block| there.contains(&block))
+    };
     // It has just been begun; or somebody looks here and there.
     assert_eq!(ahead(0..0, 5000, WINDOW), 15);
     assert_eq!(ahead(9000..9999, 5000, WINDOW), 15);
@@ -93,6 +89,11 @@ fn a_file_that_is_read_from_one_end_to_the_other_is_read_ahead() {
     assert_eq!(ahead(0..10_000, 5000, 300), 511);
     assert_eq!(ahead(0..10_000, 300, WINDOW), 300);
     assert_eq!(ahead(0..0, 3, WINDOW), 3);
+    // With those around it.
+    let at = first(&layout());
+    let there: HashSet<u32> = (at - BATCH..at + 5).collect();
+    assert_eq!(span(With::InFile(5000), at + 5, &there), at..at + 261);
+    assert_eq!(span(With::InFile(5000), at + 45, &there), at..at + 128);
 }
 
 proptest! {
@@ -108,11 +109,11 @@ proptest! {
         let is_there = |block: u32| there.get(block as usize).copied().unwrap_or(false);
         let left = left.min(layout.blocks() - 1 - block);
         for with in [
-            With::content(block, left, most, is_there),
+            With::InFile(left),
             With::Around(left.min(WINDOW)),
             With::Behind(left.min(BATCH - 1)),
         ] {
-            let span = with.span(&layout, block, is_there);
+            let span = with.span(&layout, block, most, is_there);
             prop_assert!(span.contains(&block) && span.len() <= WINDOW as usize);
             prop_assert!(span.end <= layout.blocks());
             // All before it, and all but a window, have their digests in one block.
@@ -122,6 +123,7 @@ proptest! {
             prop_assert!(siblings.contains(&span.start));
             let ahead = match with {
                 With::Around(ahead) | With::Behind(ahead) => ahead,
+                With::InFile(left) => behind(block, left, most, is_there),
             };
             prop_assert!(span.end <= siblings.end || ahead >= BATCH);
         }
