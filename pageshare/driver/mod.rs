@@ -29,6 +29,7 @@ use crate::{
         Disks,
         Figures,
         Owner,
+        Shown,
         Sight, //
     },
     owner::{
@@ -183,7 +184,7 @@ impl Driver {
     ///
     /// `ENOMEM`.
     pub(crate) fn show(&self, place: Place<'_>) -> Result {
-        self.sight.begin(place)?;
+        self.sight.begin(Shown::new(place)?);
         self.areas.show(place)?;
         self.show_members();
         Ok(())

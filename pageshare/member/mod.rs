@@ -39,7 +39,10 @@ mod worker;
 pub(crate) use disks::Disks;
 pub(crate) use figures::Figures;
 pub(crate) use files::Files;
-pub(crate) use sight::Sight;
+pub(crate) use sight::{
+    Shown,
+    Sight, //
+};
 
 use crate::{
     area::{

@@ -11,8 +11,10 @@ use crate::{
     area::format::Digest,
     linux::{
         folder::{
+            self,
             Figure,
             Folders,
+            Nested,
             Place,
             Subject, //
         },
@@ -22,13 +24,9 @@ use crate::{
 use core::sync::atomic::Ordering::Relaxed;
 use kernel::{
     fmt,
-    new_mutex,
     pr_warn_once,
     prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    }, //
+    sync::Arc, //
 };
 
 /// What is counted of a tree where it is asked for, or looked for with the lock.
@@ -142,9 +140,12 @@ impl Owner {
     ///
     /// Context: process context, may sleep; not under the lock of the state.
     pub(super) fn show_trees(&self) {
-        let own = self.worker.lock().clone();
-        if let Some(own) = own {
-            self.sight.show(&own);
+        let Some(own) = self.worker.lock().clone() else {
+            return;
+        };
+        // What is missing is made with the next change.
+        if let Err(error) = self.sight.change(|shown| shown.agree(&own)) {
+            pr_warn_once!("not all that is mounted is in sysfs: {error:?}\n");
         }
     }
 
@@ -162,92 +163,53 @@ impl Owner {
 }
 
 /// The folders.
-struct Shown {
-    /// For each owner those of its trees. Before the ones that they are in.
-    trees: KVec<(Arc<Worker<Owner>>, Folders<Mounted>)>,
+pub(crate) struct Shown {
     known: KVec<Arc<Worker<Owner>>>,
-    owners: Folders<Worker<Owner>>,
-}
-
-impl Shown {
-    /// Has a folder for an owner, and for those of its trees that are mounted.
-    fn agree(&mut self, owner: &Arc<Worker<Owner>>) -> Result {
-        if !self.known.iter().any(|one| Arc::ptr_eq(one, owner)) {
-            self.known.push(owner.clone(), GFP_KERNEL)?;
-        }
-        self.owners.agree(&self.known, |owner| owner.domain())?;
-        let find = |(one, _): &(Arc<Worker<Owner>>, _)| Arc::ptr_eq(one, owner);
-        if !self.trees.iter().any(find) {
-            let mut owners = self.owners.iter();
-            let place = owners.find(|(one, _)| Arc::ptr_eq(one, owner));
-            let (_, place) = place.ok_or(ENOENT)?;
-            let none = Folders::new(place, fmt!("trees"))?;
-            self.trees.push((owner.clone(), none), GFP_KERNEL)?;
-        }
-        let Some((_, folders)) = self.trees.iter_mut().find(|one| find(one)) else {
-            return Err(ENOENT);
-        };
-        let mut wanted = KVec::new();
-        for digest in owner.mounted()? {
-            let known = folders.iter().find(|(tree, _)| tree.digest == digest);
-            let tree = match known {
-                Some((tree, _)) => tree.clone(),
-                None => {
-                    let owner = owner.clone();
-                    Arc::new(Mounted { owner, digest }, GFP_KERNEL)?
-                }
-            };
-            wanted.push(tree, GFP_KERNEL)?;
-        }
-        folders.agree(&wanted, |tree| tree.name())
-    }
+    /// With those of their trees that are mounted.
+    owners: Nested<Worker<Owner>, Mounted>,
 }
 
 /// What is seen, if anything is.
-#[pin_data]
-pub(crate) struct Sight {
-    #[pin]
-    shown: Mutex<Option<Shown>>,
-}
+pub(crate) type Sight = folder::Sight<Shown>;
 
-impl Sight {
-    /// Nothing is.
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            shown <- new_mutex!(None),
-        })
-    }
-
-    /// From now on owners are seen at `place`.
+impl Shown {
+    /// No owner is known yet. They are seen at `place`.
     ///
     /// Context: process context, may sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn begin(&self, place: Place<'_>) -> Result {
-        *self.shown.lock() = Some(Shown {
-            trees: KVec::new(),
+    pub(crate) fn new(place: Place<'_>) -> Result<Self> {
+        Ok(Self {
             known: KVec::new(),
-            owners: Folders::new(place, fmt!("owners"))?,
-        });
-        Ok(())
+            owners: Nested::new(place, fmt!("owners"), "trees")?,
+        })
     }
 
-    /// From now on nothing is seen.
-    ///
-    /// Context: as for [`Sight::begin`].
-    pub(crate) fn end(&self) {
-        let shown = self.shown.lock().take();
-        drop(shown);
-    }
-
-    /// Shows what there is of an owner. What is missing is made with the next change.
-    fn show(&self, owner: &Arc<Worker<Owner>>) {
-        if let Some(shown) = &mut *self.shown.lock() {
-            if let Err(error) = shown.agree(owner) {
-                pr_warn_once!("not all that is mounted is in sysfs: {error:?}\n");
-            }
+    /// Has folders for an owner and all that are known, and for those of their trees that are mounted.
+    fn agree(&mut self, owner: &Arc<Worker<Owner>>) -> Result {
+        if !self.known.iter().any(|one| Arc::ptr_eq(one, owner)) {
+            self.known.push(owner.clone(), GFP_KERNEL)?;
         }
+        self.owners
+            .agree(&self.known, |owner| owner.domain(), show_mounted)
     }
+}
+
+/// Has folders for the trees of an owner that are mounted.
+fn show_mounted(owner: &Arc<Worker<Owner>>, folders: &mut Folders<Mounted>) -> Result {
+    let mut wanted = KVec::new();
+    for digest in owner.mounted()? {
+        let known = folders.iter().find(|(tree, _)| tree.digest == digest);
+        let tree = match known {
+            Some((tree, _)) => tree.clone(),
+            None => {
+                let owner = owner.clone();
+                Arc::new(Mounted { owner, digest }, GFP_KERNEL)?
+            }
+        };
+        wanted.push(tree, GFP_KERNEL)?;
+    }
+    folders.agree(&wanted, |tree| tree.name())
 }

@@ -22,7 +22,10 @@ use crate::{
         Reason,
         Uuid, //
     },
-    linux::shrinker::Shrink,
+    linux::{
+        folder::Sight,
+        shrinker::Shrink, //
+    },
     settings::Settings,
     xen::domain::DomId, //
 };
@@ -37,7 +40,7 @@ use kernel::{
 };
 use loaded::Loaded;
 use overdue::OverdueGrants;
-use sight::Sight;
+use sight::Shown;
 
 /// All areas.
 #[pin_data]
@@ -45,7 +48,7 @@ pub(crate) struct Areas {
     settings: Arc<Settings>,
     overdue: Arc<OverdueGrants>,
     #[pin]
-    sight: Sight,
+    sight: Sight<Shown>,
     #[pin]
     list: Mutex<KVec<Arc<Area>>>,
 }

@@ -18,6 +18,7 @@ use crate::{
         folder::{
             Figure,
             Folders,
+            Nested,
             Place,
             Subject, //
         },
@@ -26,14 +27,10 @@ use crate::{
     xen::domain::DomId, //
 };
 use kernel::{
-    new_mutex,
     pr_warn_once,
     prelude::*,
     str::BStr,
-    sync::{
-        Arc,
-        Mutex, //
-    }, //
+    sync::Arc, //
 };
 
 /// KiB of so many pages.
@@ -114,57 +111,14 @@ impl Guest {
 }
 
 /// The folders.
-struct Shown {
-    /// For each area those of its trees. Before the ones that they are in.
-    trees: KVec<(Arc<Area>, Folders<Loaded>)>,
-    areas: Folders<Area>,
+pub(super) struct Shown {
+    /// With those of their trees.
+    areas: Nested<Area, Loaded>,
     members: Folders<Worker<Guest>>,
-}
-
-/// What is seen, if anything is.
-#[pin_data]
-pub(super) struct Sight {
-    #[pin]
-    shown: Mutex<Option<Shown>>,
-}
-
-impl Sight {
-    /// Nothing is.
-    pub(super) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            shown <- new_mutex!(None),
-        })
-    }
 }
 
 fn text(name: &Label) -> &BStr {
     BStr::from_bytes(name.text())
-}
-
-impl Shown {
-    /// Has folders for these areas, and for their trees.
-    fn agree(&mut self, areas: &[Arc<Area>]) -> Result {
-        self.trees
-            .retain(|(area, _)| areas.iter().any(|one| Arc::ptr_eq(one, area)));
-        self.areas.agree(areas, |area| text(area.name()))?;
-        for (area, place) in self.areas.iter() {
-            let known = self
-                .trees
-                .iter()
-                .position(|(one, _)| Arc::ptr_eq(one, area));
-            let at = known.unwrap_or(self.trees.len());
-            if known.is_none() {
-                let none = Folders::new(place, fmt!("trees"))?;
-                self.trees.push((area.clone(), none), GFP_KERNEL)?;
-            }
-            if let Some((_, folders)) = self.trees.get_mut(at) {
-                let mut trees = KVec::new();
-                area.named(&Label::NONE, &mut trees)?;
-                folders.agree(&trees, |tree| text(tree.name()))?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Areas {
@@ -200,12 +154,10 @@ impl Areas {
     ///
     /// `ENOMEM`.
     pub(crate) fn show(&self, place: Place<'_>) -> Result {
-        let shown = Shown {
-            trees: KVec::new(),
-            areas: Folders::new(place, fmt!("areas"))?,
+        self.sight.begin(Shown {
+            areas: Nested::new(place, fmt!("areas"), "trees")?,
             members: Folders::new(place, fmt!("members"))?,
-        };
-        *self.sight.shown.lock() = Some(shown);
+        });
         self.show_areas();
         Ok(())
     }
@@ -214,35 +166,38 @@ impl Areas {
     ///
     /// Context: as for [`Areas::show`].
     pub(crate) fn hide(&self) {
-        *self.sight.shown.lock() = None;
+        self.sight.end();
     }
 
     /// Areas or trees have come or gone: shows those that there are.
     ///
     /// Context: as for [`Areas::show`]; not under the lock of an area.
     pub(super) fn show_areas(&self) {
-        if let Some(shown) = &mut *self.sight.shown.lock() {
-            let agreed = self.all().and_then(|areas| shown.agree(&areas));
-            tell(agreed);
-        }
+        tell(self.sight.change(|shown| {
+            let areas = self.all()?;
+            let name = |area| text(Area::name(area));
+            shown.areas.agree(&areas, name, |area, folders| {
+                let mut trees = KVec::new();
+                area.named(&Label::NONE, &mut trees)?;
+                folders.agree(&trees, |tree| text(tree.name()))
+            })
+        }));
     }
 
     /// Members have come or gone: shows those that `guests` returns.
     ///
     /// Context: as for [`Areas::show`]; not under a lock of a member.
     pub(crate) fn show_members(&self, guests: impl FnOnce() -> Result<KVec<Arc<Worker<Guest>>>>) {
-        if let Some(shown) = &mut *self.sight.shown.lock() {
-            let agreed = guests().and_then(|guests| {
-                // One that is over may have another after it.
-                let is_there = |guest: &&Arc<Worker<Guest>>| !guest.is_over();
-                let mut there = KVec::with_capacity(guests.len(), GFP_KERNEL)?;
-                for guest in guests.iter().filter(is_there) {
-                    there.push(guest.clone(), GFP_KERNEL)?;
-                }
-                shown.members.agree(&there, |guest| guest.domain())
-            });
-            tell(agreed);
-        }
+        tell(self.sight.change(|shown| {
+            let guests = guests()?;
+            // One that is over may have another after it.
+            let is_there = |guest: &&Arc<Worker<Guest>>| !guest.is_over();
+            let mut there = KVec::with_capacity(guests.len(), GFP_KERNEL)?;
+            for guest in guests.iter().filter(is_there) {
+                there.push(guest.clone(), GFP_KERNEL)?;
+            }
+            shown.members.agree(&there, |guest| guest.domain())
+        }));
     }
 }
 

@@ -22,12 +22,14 @@ use kernel::{
         c_void, //
     },
     fmt,
+    new_mutex,
     page::PAGE_SIZE,
     prelude::*,
     str::Formatter,
     sync::{
         Arc,
-        Completion, //
+        Completion,
+        Mutex, //
     },
     types::Opaque, //
 };
@@ -291,5 +293,110 @@ where
         self.each
             .iter()
             .map(|folder| (folder.about(), folder.place()))
+    }
+}
+
+/// Folders for each of several, in each of these one more, and in that one for each of others.
+pub struct Nested<P: Send + Sync + 'static, C: Send + Sync + 'static>
+where
+    Arc<P>: Subject,
+    Arc<C>: Subject,
+{
+    // Before the ones that they are in.
+    inner: KVec<(Arc<P>, Folders<C>)>,
+    outer: Folders<P>,
+    inside: &'static str,
+}
+
+impl<P: Send + Sync + 'static, C: Send + Sync + 'static> Nested<P, C>
+where
+    Arc<P>: Subject,
+    Arc<C>: Subject,
+{
+    /// As [`Folders::new`]; the folders within others will be `inside`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn new(place: Place<'_>, name: fmt::Arguments<'_>, inside: &'static str) -> Result<Self> {
+        Ok(Self {
+            inner: KVec::new(),
+            outer: Folders::new(place, name)?,
+            inside,
+        })
+    }
+
+    /// As [`Folders::agree`]. `within` has the folders within each agree.
+    ///
+    /// # Errors
+    ///
+    /// As there, and those of `within`.
+    pub fn agree<'a, N: fmt::Display>(
+        &mut self,
+        wanted: &'a [Arc<P>],
+        name: impl Fn(&'a P) -> N,
+        within: impl Fn(&Arc<P>, &mut Folders<C>) -> Result,
+    ) -> Result {
+        self.inner
+            .retain(|(about, _)| wanted.iter().any(|one| Arc::ptr_eq(one, about)));
+        self.outer.agree(wanted, name)?;
+        for (about, place) in self.outer.iter() {
+            let mut inner = self.inner.iter();
+            let known = inner.position(|(one, _)| Arc::ptr_eq(one, about));
+            let at = known.unwrap_or(self.inner.len());
+            if known.is_none() {
+                let none = Folders::new(place, fmt!("{}", self.inside))?;
+                self.inner.push((about.clone(), none), GFP_KERNEL)?;
+            }
+            if let Some((_, folders)) = self.inner.get_mut(at) {
+                within(about, folders)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is seen in folders, if anything is.
+#[pin_data]
+pub struct Sight<T> {
+    #[pin]
+    shown: Mutex<Option<T>>,
+}
+
+impl<T: Unpin> Sight<T> {
+    /// Nothing is.
+    pub fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            shown <- new_mutex!(None),
+        })
+    }
+
+    /// From now on that is seen.
+    ///
+    /// Context: process context, may sleep.
+    pub fn begin(&self, shown: T) {
+        *self.shown.lock() = Some(shown);
+    }
+
+    /// From now on nothing is.
+    ///
+    /// Context: as for [`Sight::begin`], and that of dropping a `T`.
+    pub fn end(&self) {
+        let shown = self.shown.lock().take();
+        drop(shown);
+    }
+
+    /// Changes what is seen, if anything is.
+    ///
+    /// Context: as for [`Sight::begin`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`.
+    pub fn change(&self, change: impl FnOnce(&mut T) -> Result) -> Result {
+        match &mut *self.shown.lock() {
+            Some(shown) => change(shown),
+            None => Ok(()),
+        }
     }
 }
