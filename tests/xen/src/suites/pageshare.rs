@@ -94,7 +94,7 @@ pub fn run(suite: &Suite, pass: &Pass, chosen: &[&Scenario], accel: &str) -> Res
         let guest = guest.file(tree.packed(), "tree.tar");
         let guest = guest.file(client::program("offer", HEADERS)?, "bin/offer");
         let guest = guest.file(client::program("cycles", HEADERS)?, "bin/cycles");
-        let programs = ["attributes", "held", "maps", "reread", "torture"];
+        let programs = ["attributes", "held", "killed", "maps", "reread", "torture"];
         let guest = programs.into_iter().try_fold(guest, client::plain)?;
         host = host.guest(guest);
     }

@@ -195,3 +195,18 @@ pub fn mappings(ends: &Ends<'_>) -> Result<()> {
     ends.umount()?;
     ends.wait_until_nothing_is_granted("maps")
 }
+
+/// A program that is killed ends soon, however long what it does would take: with a file of blocks that are
+/// nowhere in a row and have no hole between them, and with one that is a hole.
+pub fn killed(ends: &Ends<'_>) -> Result<()> {
+    ends.owner.shell(&format!(
+        "cd {MADE}; head -c 64M /dev/zero | tr '\\0' x > full; truncate -s 1G hole"
+    ))?;
+    ends.share("area", "tree", MADE)?;
+    ends.mount("area/tree")?;
+    for (file, how) in [("full", "seek"), ("hole", "read")] {
+        let told = ends.member.shell(&format!("killed {MOUNT}/{file} {how}"));
+        println!("# {how}: {}", told?.trim());
+    }
+    ends.umount()
+}

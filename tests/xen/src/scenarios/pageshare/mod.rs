@@ -46,11 +46,12 @@ pub struct Scenario {
 }
 
 /// All there are.
-pub const SCENARIOS: [Scenario; 27] = [
+pub const SCENARIOS: [Scenario; 28] = [
     scenario("pageshare_files", ALL, files::files),
     scenario("pageshare_attributes", FROM_DOM0, files::attributes),
     scenario("pageshare_programs", ALL, files::programs),
     scenario("pageshare_mappings", ALL, files::mappings),
+    scenario("pageshare_killed", ONE, files::killed),
     scenario("pageshare_refused", ONE, refusals::refused),
     scenario("pageshare_once", ONE, trees::once),
     scenario("pageshare_replaced", ONE, trees::replaced),
