@@ -45,8 +45,8 @@ pub enum Seen {
 
 /// Told when an event has come.
 pub trait Handler: Send + Sync {
-    /// An event has come, or [`Channel::kick`] was called: one call for all of them since the last
-    /// one began.
+    /// Events may have come: one call for all of them since the last one began, and one when the
+    /// channel is made.
     ///
     /// Never runs twice at a time. Context: softirq; may not sleep.
     fn event(&self) -> Seen;
@@ -211,13 +211,6 @@ impl<H: Handler> Channel<H> {
         // SAFETY: The argument is that of the operation. It fails only where there is no such port
         // any more, and then there is nobody to send to.
         let _ = unsafe { operation(xen_bindings::EVTCHNOP_send, &mut op) };
-    }
-
-    /// Has the handler called as if an event had come.
-    ///
-    /// Context: any.
-    pub fn kick(&self) {
-        self.0.queue();
     }
 
     /// Asks the hypervisor how the channel stands.
