@@ -36,6 +36,7 @@ struct sockaddr_vm;
 struct socket;
 struct super_block;
 struct tasklet_struct;
+struct timer_list;
 struct vsock_sock;
 struct vsock_transport;
 
@@ -304,5 +305,8 @@ struct workqueue_struct *xenoxide_alloc_workqueue(const char *name,
 void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
 				struct lock_class_key *key);
 void xenoxide_tasklet_schedule(struct tasklet_struct *tasklet);
+void xenoxide_timer_setup(struct timer_list *timer,
+			  void (*func)(struct timer_list *));
+void xenoxide_timer_start(struct timer_list *timer, unsigned long ticks);
 
 #endif /* XENOXIDE_HELPERS_H */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/interrupt.h>
+#include <linux/jiffies.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 
 #include "helpers.h"
@@ -25,4 +27,15 @@ void xenoxide_init_classed_work(struct delayed_work *dwork, work_func_t func,
 void xenoxide_tasklet_schedule(struct tasklet_struct *tasklet)
 {
 	tasklet_schedule(tasklet);
+}
+
+void xenoxide_timer_setup(struct timer_list *timer,
+			  void (*func)(struct timer_list *))
+{
+	timer_setup(timer, func, 0);
+}
+
+void xenoxide_timer_start(struct timer_list *timer, unsigned long ticks)
+{
+	mod_timer(timer, jiffies + ticks);
 }

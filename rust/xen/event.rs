@@ -4,7 +4,9 @@
 //!
 //! The peer decides how often it sends events. The interrupt itself only queues the handler; the
 //! channel stays masked until the handler is done, and Xen's late end of interrupt keeps a channel
-//! masked the longer the more often its events turn out to be about nothing.
+//! masked the longer the more often its events turn out to be about nothing. A handler may say that
+//! it stays masked for longer: then a timer ends the interrupt. What the peer sends meanwhile costs
+//! this domain nothing, and comes as one event.
 //!
 //! The handler is called by a tasklet: a work item on `system_bh_wq` takes some 900 instructions more
 //! for each event, three hundredths of all that a guest does for a round trip of a few bytes.
@@ -31,6 +33,10 @@ use kernel::{
         Relaxed,
         Release, //
     },
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
     types::Opaque, //
 };
 
@@ -41,6 +47,8 @@ pub enum Seen {
     Work,
     /// There was nothing to do. A peer that sends many such events is kept waiting.
     Nothing,
+    /// There were too many: the next one has to wait for so many milliseconds at least.
+    TooMany(Msecs),
 }
 
 /// Told when an event has come.
@@ -70,17 +78,21 @@ pub enum Status {
 /// number then. Dropping it is right then as well.
 pub struct Channel<H: Handler + 'static>(Pin<KBox<Line<H>>>);
 
-/// What the interrupt and the tasklet need.
+/// What the interrupt, the tasklet and the timer need.
 ///
 /// # Invariants
 ///
 /// - `tasklet` is an initialised tasklet whose function is [`Line::run`].
+/// - `timer` is an initialised timer whose function is [`Line::relent`], and which runs only while
+///   an interrupt has not been ended.
 /// - Once the channel is made, `irq` is bound to [`Line::interrupt`] with this object as its data,
 ///   until `drop`.
 #[pin_data]
 struct Line<H: Handler> {
     #[pin]
     tasklet: Opaque<bindings::tasklet_struct>,
+    #[pin]
+    timer: Opaque<bindings::timer_list>,
     port: u32,
     /// 0 until the channel is made: the handler may run earlier.
     irq: Atomic<u32>,
@@ -91,9 +103,9 @@ struct Line<H: Handler> {
     handler: H,
 }
 
-// SAFETY: `H` is `Send`, and a tasklet may be waited for from any thread.
+// SAFETY: `H` is `Send`, and a tasklet and a timer may be waited for from any thread.
 unsafe impl<H: Handler> Send for Line<H> {}
-// SAFETY: `H` is `Sync`, and a tasklet may be scheduled from any thread.
+// SAFETY: `H` is `Sync`, and a tasklet may be scheduled, and a timer started, from any thread.
 unsafe impl<H: Handler> Sync for Line<H> {}
 
 impl<H: Handler> Channel<H> {
@@ -145,6 +157,10 @@ impl<H: Handler> Channel<H> {
                     // SAFETY: `slot` is valid for writing a tasklet, which stays there until `drop`
                     // has waited for it.
                     unsafe { bindings::tasklet_setup(slot, Some(Line::<H>::run)) }
+                }),
+                timer <- Opaque::ffi_init(|slot| {
+                    // SAFETY: As for the tasklet.
+                    unsafe { xen_bindings::xenoxide_timer_setup(slot, Some(Line::<H>::relent)) }
                 }),
                 port,
                 irq: Atomic::new(0),
@@ -250,7 +266,7 @@ impl<H: Handler> Line<H> {
         unsafe { xen_bindings::xenoxide_tasklet_schedule(self.tasklet.get()) };
     }
 
-    /// Waits for the handler, which is never called again.
+    /// Waits for the handler, which is never called again, and for the timer.
     ///
     /// Context: process context, may sleep.
     fn silence(&self) {
@@ -258,6 +274,9 @@ impl<H: Handler> Line<H> {
         // SAFETY: By the type invariants the tasklet is initialised. Whoever schedules it later does
         // so after this by the order of changes to its state, and it sees that it shall be silent.
         unsafe { bindings::tasklet_kill(self.tasklet.get()) };
+        // SAFETY: By the type invariants the timer is initialised. The handler does not start it any
+        // more.
+        unsafe { bindings::timer_shutdown_sync(self.timer.get()) };
     }
 
     /// # Safety
@@ -289,13 +308,39 @@ impl<H: Handler> Line<H> {
         let pending = this.pending.xchg(false, Full);
         let seen = this.handler.event();
         if pending {
-            let flags = match seen {
-                Seen::Work => 0,
-                Seen::Nothing => xen_bindings::XEN_EOI_FLAG_SPURIOUS,
-            };
-            // SAFETY: The interrupt is bound: `drop` waits for this function before it unbinds it.
-            unsafe { xen_bindings::xen_irq_lateeoi(irq, flags) };
+            match seen {
+                // SAFETY: The interrupt is bound: `drop` waits for this function before it unbinds
+                // it.
+                Seen::Work => unsafe { xen_bindings::xen_irq_lateeoi(irq, 0) },
+                // SAFETY: As above.
+                Seen::Nothing => unsafe {
+                    xen_bindings::xen_irq_lateeoi(irq, xen_bindings::XEN_EOI_FLAG_SPURIOUS)
+                },
+                Seen::TooMany(wait) => this.relent_after(wait),
+            }
         }
+    }
+
+    /// Ends the interrupt after `wait` milliseconds at least.
+    fn relent_after(&self, wait: Msecs) {
+        // Of the first of the kernel's ticks a part is over.
+        let ticks = msecs_to_jiffies(wait).saturating_add(1);
+        // SAFETY: By the type invariants the timer is initialised; `drop` waits for whoever calls
+        // this, then for the timer.
+        unsafe { xen_bindings::xenoxide_timer_start(self.timer.get(), ticks) };
+    }
+
+    /// # Safety
+    ///
+    /// Only the kernel may call this, with the timer of a `Line<H>`.
+    unsafe extern "C" fn relent(timer: *mut bindings::timer_list) {
+        let timer: *mut Opaque<bindings::timer_list> = timer.cast();
+        // SAFETY: It is `timer` of a pinned `Self`, and `drop` waits for this function before it goes.
+        let this = unsafe { &*container_of!(timer, Self, timer) };
+
+        // SAFETY: The interrupt is bound: `drop` waits for this function before it unbinds it. After
+        // a resume the kernel knows of no channel of it, and does nothing.
+        unsafe { xen_bindings::xen_irq_lateeoi(this.irq.load(Relaxed), 0) };
     }
 }
 

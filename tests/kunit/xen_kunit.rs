@@ -25,6 +25,7 @@ use kernel::{
 pub mod bindings;
 #[path = "../../rust/linux/disk/mod.rs"]
 pub mod disk;
+mod event_line;
 #[path = "../../rust/linux/failure.rs"]
 pub mod failure;
 mod faults;
