@@ -54,7 +54,8 @@ use kernel::{
     },
     time::{
         Instant,
-        Monotonic, //
+        Monotonic,
+        Msecs, //
     }, //
 };
 
@@ -241,17 +242,13 @@ impl Bells {
         self.settings.counters.events_sent.up();
     }
 
-    /// Whether the event that has come is more than the link may have.
-    fn is_over(&self) -> bool {
-        let Some(most) = self.settings.most_events() else {
-            return false;
-        };
-        let now_ms = self.start.elapsed().as_millis() as u32;
-        let over = self.rate.lock().is_over(now_ms, most);
-        if over {
-            self.settings.counters.over_events.up();
-        }
-        over
+    /// How long no other event may come, if the one that has come is more than the link may have.
+    fn must_wait(&self) -> Option<Msecs> {
+        let most = self.settings.most_events()?;
+        let now_ns = self.start.elapsed().as_nanos().unsigned_abs();
+        let wait = self.rate.lock().wait_ms(now_ns, most)?;
+        self.settings.counters.over_events.up();
+        Some(wait)
     }
 
     /// Wakes who waits on the connection in `slot`, if anybody does.
@@ -291,10 +288,6 @@ impl Handler for Arc<Bells> {
                 seen = Seen::Work;
             }
         });
-        // As if this had been about nothing: after every second one the next waits for a tick.
-        if self.is_over() {
-            return Seen::Nothing;
-        }
-        seen
+        self.must_wait().map_or(seen, Seen::TooMany)
     }
 }

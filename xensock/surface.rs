@@ -122,7 +122,7 @@ attributes! { State, INFO:
     OverSockets c"over_sockets" = |s| s.settings().counters.over_sockets.get();
     /// Times that `memory_per_peer_kb` was reached.
     OverMemory c"over_memory" = |s| s.settings().counters.over_memory.get();
-    /// Events that were more than `events_per_link_hz`.
+    /// Events that were more than `events_per_link_hz`, after which the next one had to wait.
     OverEvents c"over_events" = |s| s.settings().counters.over_events.get();
     /// Connections that other domains have ended with an error.
     Reset c"reset" = |s| s.settings().counters.reset.get();

@@ -1,31 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How often a peer's events come. They are counted in parts of a second, so that a limit holds at
-//! any time, and not over some long one only.
+//! How often a peer's events may come: so many each second, of which those of a tenth of a second may
+//! come at once. In any `t` seconds there are no more than `t` times the limit, a tenth of the limit (or
+//! one, if that is more), and one.
 
-/// A part of a second, in milliseconds.
-const PART_MS: u32 = 100;
+const NS_PER_S: u64 = 1_000_000_000;
+const NS_PER_MS: u64 = 1_000_000;
 
-/// Parts of a second.
-const PARTS: u32 = 1000 / PART_MS;
+/// A tenth of a second, in nanoseconds.
+const TENTH_NS: u64 = NS_PER_S / 10;
 
-/// The events of the part of a second that runs.
+/// How much of its time a link has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
-    part: u32,
-    events: u32,
+    /// When the next event would be due if they were spread evenly.
+    due_ns: u64,
 }
 
 impl Rate {
-    /// Counts an event at `now_ms`, in milliseconds of any clock that goes forward and may wrap.
-    /// Returns whether it is beyond `per_second`; one event in each part never is.
-    pub fn is_over(&mut self, now_ms: u32, per_second: u32) -> bool {
-        let part = now_ms / PART_MS;
+    /// Counts an event at `now_ns`, in nanoseconds of any clock that goes forward. If it is one more
+    /// than the tenth of a second has, of `per_second`, or than the time that one takes where that is
+    /// longer, returns for how many milliseconds no other may come.
+    pub fn wait_ms(&mut self, now_ns: u64, per_second: u32) -> Option<u32> {
+        let each_ns = NS_PER_S.div_ceil(u64::from(per_second.max(1)));
+        let before_ns = self.due_ns.max(now_ns) - now_ns;
+        let ahead_ns = before_ns.saturating_add(each_ns);
 
-        if part != self.part {
-            *self = Self { part, events: 0 };
-        }
-        self.events = self.events.saturating_add(1);
-        self.events > (per_second / PARTS).max(1)
+        self.due_ns = now_ns.saturating_add(ahead_ns);
+        // What is too many is the first of the time that comes then.
+        (ahead_ns > each_ns.max(TENTH_NS))
+            .then(|| u32::try_from(before_ns.div_ceil(NS_PER_MS)).unwrap_or(u32::MAX))
     }
 }

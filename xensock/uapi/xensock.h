@@ -76,7 +76,7 @@ struct xensock_socket {
  * @max_sockets_per_peer: out: how many connections there may be with a domain
  * @memory_per_peer_kb: out: how much memory may be shared with a domain
  * @events_per_link_hz: out: how many events of a link come through each
- *	second, 0 if all do
+ *	second, 0 if all do; others wait
  * @links: out: domains that there are links with
  * @sockets: out: connections that there are, up to when their memory is free
  * @sent_bytes: out: what programs have sent; this and all that follows is
@@ -96,7 +96,8 @@ struct xensock_socket {
  * @over_sockets: out: times that max_sockets_per_peer was reached, at
  *	connections of either side
  * @over_memory: out: times that memory_per_peer_kb was, also by larger rings
- * @over_events: out: events that were more than events_per_link_hz
+ * @over_events: out: events that were more than events_per_link_hz: after
+ *	each one the next had to wait
  * @reset: out: connections that other domains have ended with an error
  * @rings_grown: out: rings that were exchanged for larger ones
  * @broken_rings: out: connections that ended because a ring was broken
