@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Hypercalls of domains, counted by a plugin of QEMU's (`tests/xen/emulator/hypercalls.c`).
+//! Hypercalls of domains during streams, counted by a plugin of QEMU's (`tests/xen/emulator/hypercalls.c`).
 
+use super::Runs;
+use super::pair::{Pair, Way};
+use super::streams::stream;
+use crate::metric::Metric;
 use crate::plugin::Plugin;
 use anyhow::{Context, Result};
+
+const ROUNDS: usize = 10;
+const SIZE: usize = 64 << 10;
+const WAYS: [Way; 4] = [Way::Netfront, Way::Vchan, Way::Unix, Way::Ours];
 
 /// Hypercalls by their number, and then the bytes that Xen copies by grants, for each processor.
 const NUMBERS: usize = 64;
@@ -100,6 +108,54 @@ impl Calls {
     pub fn copied(&self) -> u64 {
         self.0[NUMBERS]
     }
+}
+
+/// In a stream.
+struct Counted {
+    calls: Calls,
+    mib: f64,
+}
+
+impl Counted {
+    fn per_mib(&self, which: fn(&Calls) -> u64) -> f64 {
+        which(&self.calls) as f64 / self.mib
+    }
+}
+
+/// All of them, and those that the transport makes for itself. Within a guest there are none of these.
+pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {
+    if !pair.counts_hypercalls() {
+        println!("hypercalls are counted under TCG only");
+        return Ok(Vec::new());
+    }
+    let once = |way| {
+        let stream = stream(pair, way, SIZE, 1)?;
+        Ok(Counted {
+            calls: stream.calls.context("hypercalls were not counted")?,
+            mib: stream.mib,
+        })
+    };
+    let tell = |run: &Counted| format!("{:.2} hypercalls/MiB", run.per_mib(Calls::all));
+    let runs = pair.alternate(ROUNDS, &WAYS, once, tell)?;
+    let name = pair.metric("hypercalls-per-mib");
+    for (way, runs) in &runs.ways {
+        if let Some(last) = runs.last() {
+            println!("{name} {}: {}", way.name(), last.calls.told(last.mib));
+        }
+    }
+    let own = metrics(&format!("{name}/own"), &runs, Calls::own);
+    let own = own
+        .into_iter()
+        .filter(|metric| metric.peer_name != Way::Unix.name());
+    let all = metrics(&name, &runs, Calls::all);
+    Ok(all.into_iter().chain(own).collect())
+}
+
+fn metrics(name: &str, runs: &Runs<Counted>, which: fn(&Calls) -> u64) -> Vec<Metric> {
+    runs.metrics(
+        |run| run.per_mib(which),
+        |peer, pairs| Metric::of_costs(name, "hypercalls/MiB", peer, pairs),
+    )
 }
 
 #[cfg(test)]

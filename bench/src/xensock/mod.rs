@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Sockets between two guests, beside what else carries bytes there: TCP over dom0's bridge, libxenvchan; and
-//! beside AF_UNIX within one guest. Every round runs each of them once, in the same boot.
+//! beside AF_UNIX within one guest. Every round runs each of them once, in the same boot. What is counted has a boot
+//! of its own, as who counts takes time.
 
 mod connects;
 mod copies;
@@ -22,7 +23,7 @@ pub use picture::draw;
 /// What is measured together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Group {
-    /// MiB/s in writes of 64 KiB, events and hypercalls.
+    /// MiB/s in writes of 64 KiB, and events.
     Streams,
     /// Round trips of 64 bytes.
     Latency,
@@ -32,6 +33,8 @@ pub enum Group {
     Idle,
     /// MiB/s by the size of writes and by the number of sockets.
     Curves,
+    /// How many there are in a stream.
+    Hypercalls,
     /// How often a byte is copied.
     Copies,
 }
@@ -52,32 +55,63 @@ pub struct Options {
 
 type Measure = fn(&Pair) -> Result<Vec<Metric>>;
 
-/// Copies come last: the probes that count them stay.
-const GROUPS: [(Group, Measure); 6] = [
-    (Group::Streams, streams::measure),
-    (Group::Latency, latency::measure),
-    (Group::Connects, connects::measure),
-    (Group::Idle, idle::measure),
-    (Group::Curves, curves::measure),
-    (Group::Copies, copies::measure),
+/// What shares a boot.
+struct Boot {
+    /// Whether hypercalls are counted, where they can be.
+    counts: bool,
+    groups: &'static [(Group, Measure)],
+}
+
+const BOOTS: [Boot; 2] = [
+    Boot {
+        counts: false,
+        groups: &[
+            (Group::Streams, streams::measure),
+            (Group::Latency, latency::measure),
+            (Group::Connects, connects::measure),
+            (Group::Idle, idle::measure),
+            (Group::Curves, curves::measure),
+        ],
+    },
+    Boot {
+        counts: true,
+        // Copies come last: the probes that count them stay.
+        groups: &[
+            (Group::Hypercalls, hypercalls::measure),
+            (Group::Copies, copies::measure),
+        ],
+    },
 ];
 
-/// Boots a pair of PV guests, then one of PVH guests, and measures there.
+/// Boots pairs of PV guests, then such of PVH guests, and measures there.
 pub fn run(options: &Options) -> Result<Vec<Metric>> {
     let mut metrics = Vec::new();
     let wanted = |kind: &Kind| options.pairs.is_empty() || options.pairs.contains(kind);
     for kind in [Kind::Pv, Kind::Pvh].into_iter().filter(wanted) {
-        println!("{kind}: booting");
-        let pair = Pair::boot(kind, options)?;
-        for (group, measure) in GROUPS {
-            if options.only.is_empty() || options.only.contains(&group) {
-                let found = measure(&pair).with_context(|| format!("{kind}: {group:?}"))?;
-                metrics.extend(found);
-            }
+        for boot in &BOOTS {
+            metrics.extend(boot.measure(kind, options)?);
         }
-        pair.power_off();
     }
     Ok(metrics)
+}
+
+impl Boot {
+    /// Boots, if there is anything to be measured that is wanted.
+    fn measure(&self, kind: Kind, options: &Options) -> Result<Vec<Metric>> {
+        let wanted = |group: &Group| options.only.is_empty() || options.only.contains(group);
+        let mut metrics = Vec::new();
+        if !self.groups.iter().any(|(group, _)| wanted(group)) {
+            return Ok(metrics);
+        }
+        println!("{kind}: booting");
+        let pair = Pair::boot(kind, options, self.counts)?;
+        for (group, measure) in self.groups.iter().filter(|(group, _)| wanted(group)) {
+            let found = measure(&pair).with_context(|| format!("{kind}: {group:?}"))?;
+            metrics.extend(found);
+        }
+        pair.power_off();
+        Ok(metrics)
+    }
 }
 
 /// Figures of each way, in rounds.

@@ -56,13 +56,13 @@ pub struct Pair {
     kind: Kind,
     ours: bool,
     rounds: Option<usize>,
-    /// There is none but under TCG.
+    /// There is none but under TCG, in a boot that counts.
     counter: Option<Counter>,
 }
 
 impl Pair {
-    /// Boots it and has somebody listen at each server's place.
-    pub fn boot(kind: Kind, options: &Options) -> Result<Self> {
+    /// Boots it and has somebody listen at each server's place. Hypercalls are counted on demand, where they can be.
+    pub fn boot(kind: Kind, options: &Options, counts: bool) -> Result<Self> {
         let ours = !options.peers;
         let vchan = tools::vchan()?;
         let mut host = Host::new("bench")
@@ -80,8 +80,8 @@ impl Pair {
             }
             host = host.guest(guest.file(&vchan, "bin/vchan"));
         }
-        let tcg = options.accel.starts_with("tcg");
-        let counter = tcg.then(Counter::prepare).transpose()?;
+        let counts = counts && options.accel.starts_with("tcg");
+        let counter = counts.then(Counter::prepare).transpose()?;
         if let Some(counter) = &counter {
             host = host.emulator(&counter.words());
         }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How fast a stream goes in writes of 64 KiB, and how many events and hypercalls that takes at all ends together: in
-//! both guests, and for netfront also in dom0.
+//! How fast a stream goes in writes of 64 KiB, and how many events that takes at all ends together: in both guests,
+//! and for netfront also in dom0.
 
-use super::Runs;
 use super::hypercalls::Calls;
 use super::pair::{Pair, Way, number};
 use crate::metric::Metric;
@@ -17,30 +16,20 @@ pub struct Stream {
     pub mib: f64,
     pub mib_per_s: f64,
     pub events_per_mib: f64,
-    /// Meanwhile, where they can be counted.
+    /// Meanwhile, where they are counted.
     pub calls: Option<Calls>,
     /// Bytes that the programs at both ends have copied themselves, beside the kernels.
     pub copied: f64,
 }
 
 impl Stream {
-    fn calls_per_mib(&self, which: fn(&Calls) -> u64) -> f64 {
-        let count = self.calls.map(|calls| which(&calls) as f64);
-        count.map_or(f64::NAN, |count| count / self.mib)
-    }
-
     fn told(&self) -> String {
         let Self {
             mib_per_s,
             events_per_mib,
             ..
         } = self;
-        let mut told = format!("{mib_per_s:.0} MiB/s {events_per_mib:.2} events/MiB");
-        if self.calls.is_some() {
-            let calls = self.calls_per_mib(Calls::all);
-            told += &format!(" {calls:.2} hypercalls/MiB");
-        }
-        told
+        format!("{mib_per_s:.0} MiB/s {events_per_mib:.2} events/MiB")
     }
 }
 
@@ -67,42 +56,8 @@ pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {
             .into_iter()
             .filter(|metric| metric.peer_name != Way::Unix.name()),
     );
-    if pair.counts_hypercalls() {
-        metrics.extend(hypercalls(pair, &runs));
-    } else {
-        println!("hypercalls are counted under TCG only");
-    }
     metrics.extend(costs(pair)?);
     Ok(metrics)
-}
-
-/// All of them, and those that the transport makes for itself. Within a guest there are none of these.
-fn hypercalls(pair: &Pair, runs: &Runs<Stream>) -> Vec<Metric> {
-    for (way, streams) in &runs.ways {
-        if let Some((stream, calls)) = streams.last().and_then(|run| Some((run, run.calls?))) {
-            println!(
-                "{} {}: {}",
-                pair.metric("hypercalls-per-mib"),
-                way.name(),
-                calls.told(stream.mib)
-            );
-        }
-    }
-    let make = |name: &str, which: fn(&Calls) -> u64| {
-        let name = pair.metric(name);
-        runs.metrics(
-            |run| run.calls_per_mib(which),
-            |peer, pairs| Metric::of_costs(&name, "hypercalls/MiB", peer, pairs),
-        )
-    };
-    let own = make("hypercalls-per-mib/own", Calls::own);
-    let own = own
-        .into_iter()
-        .filter(|metric| metric.peer_name != Way::Unix.name());
-    make("hypercalls-per-mib", Calls::all)
-        .into_iter()
-        .chain(own)
-        .collect()
 }
 
 /// What bounds any transport of the kernel's: a system call, and one that copies as much as a write does.
