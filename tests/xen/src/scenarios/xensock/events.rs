@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A peer that sends more events than it may is heard later: nothing is lost.
 
-use super::Ends;
 use super::knobs::Knobs;
+use super::{Ends, fate, wait_until};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ struct Run {
 pub fn events(ends: &Ends<'_>) -> Result<()> {
     let _knobs = Knobs::new(ends)?;
     let _server = ends.server.serve("vsock")?;
-    super::fate::reach(ends)?;
+    fate::reach(ends)?;
     let Run { over, .. } = run(ends, ROUNDS[0].1)?;
     ensure!(over == 0, "{over} events are too many, of any number");
     for (limit, count) in ROUNDS {
@@ -33,6 +33,25 @@ pub fn events(ends: &Ends<'_>) -> Result<()> {
     let Run { over, .. } = run(ends, ROUNDS[0].1)?;
     ensure!(over == 0, "{over} events are too many, of any number");
     Ok(())
+}
+
+/// The server is saved while it holds back what the client sends.
+pub fn restored(ends: &Ends<'_>) -> Result<()> {
+    let _knobs = Knobs::new(ends)?;
+    let _server = ends.server.serve("vsock")?;
+    fate::reach(ends)?;
+    let there = ends.there("vsock")?;
+    let _busy = ends
+        .client
+        .start_load("pingpong", &there, &["64", "1000000"])?;
+    let before = ends.server.figure("over_events")?;
+    ends.server.set("events_per_link_hz", "1")?;
+    wait_until("events that are too many", || {
+        Ok(ends.server.figure("over_events")? > before + 1)
+    })?;
+    fate::save_and_restore(ends, |save| save())?;
+    ends.server.set("events_per_link_hz", "0")?;
+    fate::reach_both_ways(ends)
 }
 
 /// Not more events come than the limit allows; each round trip is done.

@@ -147,16 +147,28 @@ pub fn paused(ends: &Ends<'_>) -> Result<()> {
 
 /// The server is saved, which ends its sockets, and goes on as another domain.
 pub fn restored(ends: &Ends<'_>) -> Result<()> {
+    let _server = ends.server.serve("vsock")?;
+    save_and_restore(ends, |save| {
+        let elapsed = ended_by(ends, save)?;
+        println!("# {ends}: a socket ended {elapsed:?} after its peer was saved");
+        Ok(())
+    })?;
+    reach_both_ways(ends)
+}
+
+/// The server is saved by what is handed to `during`, and goes on as another domain.
+pub fn save_and_restore(
+    ends: &Ends<'_>,
+    during: impl FnOnce(&dyn Fn() -> Result<()>) -> Result<()>,
+) -> Result<()> {
     let (bed, name) = (ends.bed, ends.server.machine.name());
     let file = format!("/tmp/{name}.save");
-    let _server = ends.server.serve("vsock")?;
     let before = ends.server_cid()?;
-    let elapsed = ended_by(ends, || bed.save(name, &file).map(drop))?;
-    println!("# {ends}: a socket ended {elapsed:?} after its peer was saved");
+    during(&|| bed.save(name, &file).map(drop))?;
     bed.restore(name, &file)?;
     bed.dom0().run(&["rm", &file])?.ok()?;
     ensure!(ends.server_cid()? != before, "the same domain");
-    reach_both_ways(ends)
+    Ok(())
 }
 
 /// The server is migrated to the host that it is on. Where that cannot be done, as with PV guests, its sockets stay.
@@ -176,7 +188,7 @@ pub fn migrated(ends: &Ends<'_>) -> Result<()> {
 }
 
 /// Of a server that is there.
-fn reach_both_ways(ends: &Ends<'_>) -> Result<()> {
+pub fn reach_both_ways(ends: &Ends<'_>) -> Result<()> {
     reach(ends)?;
     reach_served(&Ends {
         server: ends.client.clone(),

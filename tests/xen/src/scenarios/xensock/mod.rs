@@ -80,18 +80,20 @@ pub const BETWEEN_ENDS: [Scenario; 10] = [
 pub const BRIEF: [&str; 2] = ["xensock_brief", "xensock_destroyed"];
 
 /// Those that are worth the checks of the KUnit kernel, which has no trace events and runs no 32-bit programs.
-pub const CHECKED: [&str; 11] = [
+pub const CHECKED: [&str; 13] = [
     "xensock_brief",
     "xensock_seqpacket",
     "xensock_edge",
     "xensock_thousand",
     "xensock_rules",
     "xensock_limits",
+    "xensock_events",
     "xensock_figures",
     "xensock_datagrams",
     "xensock_paused",
     "xensock_destroyed",
     "xensock_restored",
+    "xensock_restored_held",
 ];
 
 /// For two domains that both have the module.
@@ -118,13 +120,14 @@ pub const BETWEEN_DOMAINS: [Scenario; 19] = [
 ];
 
 /// For two domains, of which the server may come to its end.
-pub const FATES: [Scenario; 8] = [
+pub const FATES: [Scenario; 9] = [
     one("xensock_stalled", stall::stalled),
     one("xensock_stalled_end", stall::stalled_end),
     one("xensock_destroyed", fate::destroyed),
     one("xensock_late", fate::late),
     one("xensock_paused", fate::paused),
     one("xensock_restored", fate::restored),
+    one("xensock_restored_held", events::restored),
     one("xensock_migrated", fate::migrated),
     one("xensock_same_number", fate::same_number),
 ];
