@@ -132,6 +132,18 @@ mod tests {
         Ok(())
     }
 
+    /// Were the timer still there, KASAN would see what it looks at.
+    #[test]
+    fn a_wait_ends_with_its_channel() -> Result {
+        const WAIT_MS: Msecs = 100;
+        let pair = Pair::new()?;
+        pair.limit(WAIT_MS);
+        assert!(pair.send());
+        drop(pair);
+        fsleep(Delta::from_millis((2 * WAIT_MS).into()));
+        Ok(())
+    }
+
     #[test]
     fn a_channel_ends_in_the_midst_of_a_wait() -> Result {
         const HOUR_MS: Msecs = 3_600_000;
