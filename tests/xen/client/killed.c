@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* With less it is the start of a child that is measured. */
-enum { PART = 2 << 20, PARTS = 256, TRIES = 3, SHORTEST_US = 8000 };
+enum { PART = 2 << 20, PARTS = 256, TRIES = 8, SHORTEST_US = 8000 };
 
 static int64_t now_us(void)
 {
