@@ -135,7 +135,6 @@ fn given_away(bed: &Bed, kind: Kind) -> Result<()> {
     bed.wait_for_guest(&name)?;
     let balloon = Balloon::load(bed, &name)?;
     let (guest, target) = (balloon.guest(), balloon.target_of(MIB));
-    let unseen = balloon.unseen_by_guest()?;
     let log = guest.run(&["dmesg"])?.ok()?.stdout;
     ensure!(
         log.contains("CONFIG_PAGE_POISONING is on"),
@@ -144,6 +143,8 @@ fn given_away(bed: &Bed, kind: Kind) -> Result<()> {
     for mib in WAY {
         balloon.reach(mib)?;
     }
+    // Nothing moves any more, as it may when a guest begins.
+    let unseen = balloon.unseen_by_guest()?;
     // What has come back is used, too.
     drop(Filled::new(guest, available(guest)? - 16 * 1024)?);
 
