@@ -49,10 +49,10 @@ pub(super) struct News {
 /// then is not stopped by a step that came before.
 #[derive(Clone, Copy)]
 enum Heard {
-    ByUs,
-    /// By whoever watches, once the barrier has passed.
-    ByAllBehind(Ticket),
-    ByAll,
+    Us,
+    /// Whoever watches, once the barrier has passed.
+    AllBehind(Ticket),
+    All,
 }
 
 impl News {
@@ -60,21 +60,21 @@ impl News {
     pub(super) const fn first() -> Self {
         Self {
             restored: None,
-            target: Heard::ByUs,
+            target: Heard::Us,
         }
     }
 
     /// There is another target.
     pub(super) fn arrived(&mut self) {
-        self.target = Heard::ByUs;
+        self.target = Heard::Us;
     }
 
     /// Returns whether everybody has heard of the last target by now.
     pub(super) fn is_heard(&self, barrier: &Barrier) -> bool {
         match self.target {
-            Heard::ByUs => false,
-            Heard::ByAllBehind(ticket) => barrier.has_passed(ticket),
-            Heard::ByAll => true,
+            Heard::Us => false,
+            Heard::AllBehind(ticket) => barrier.has_passed(ticket),
+            Heard::All => true,
         }
     }
 
@@ -82,9 +82,9 @@ impl News {
     /// Returns whether that is final; if not, it will be known when everybody has.
     pub(super) fn reached(&mut self, barrier: &Worker<Barrier>, heard: bool) -> bool {
         if heard {
-            self.target = Heard::ByAll;
-        } else if matches!(self.target, Heard::ByUs) {
-            self.target = Heard::ByAllBehind(barrier.raise());
+            self.target = Heard::All;
+        } else if matches!(self.target, Heard::Us) {
+            self.target = Heard::AllBehind(barrier.raise());
         }
         heard
     }
