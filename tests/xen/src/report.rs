@@ -2,7 +2,7 @@
 //! Results of `bed test`: KTAP, then one line that counts.
 
 use anyhow::Result;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How a case ended.
@@ -34,7 +34,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn count(&mut self, verdict: &Verdict) {
+    fn add(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Passed => self.passed += 1,
             Verdict::Failed(_) => self.failed += 1,
@@ -42,25 +42,9 @@ impl Counts {
         }
     }
 
-    fn all(&self) -> u32 {
-        self.passed + self.failed + self.skipped
-    }
-
     /// Whether all is well: something ran, and nothing failed.
     pub fn is_good(&self) -> bool {
         self.failed == 0 && self.passed > 0
-    }
-}
-
-impl std::ops::Add for Counts {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            passed: self.passed + other.passed,
-            failed: self.failed + other.failed,
-            skipped: self.skipped + other.skipped,
-        }
     }
 }
 
@@ -74,138 +58,93 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// What suites tell that run side by side: the lines of one together, in the order of the suites.
-#[derive(Default)]
-struct Page {
-    turn: usize,
-    /// What those tell whose turn has not come, and whether they have ended.
-    kept: Vec<(String, bool)>,
-}
-
-impl Page {
-    /// Answers what is to be printed now.
-    fn tell(&mut self, suite: usize, text: &str) -> String {
-        if suite == self.turn {
-            return text.into();
-        }
-        self.kept[suite].0.push_str(text);
-        String::new()
-    }
-
-    /// The same for a suite that has ended.
-    fn end(&mut self, suite: usize) -> String {
-        self.kept[suite].1 = true;
-        let mut now = String::new();
-        while self.kept.get(self.turn).is_some_and(|(_, ended)| *ended) {
-            self.turn += 1;
-            if let Some((text, _)) = self.kept.get_mut(self.turn) {
-                now += &std::mem::take(text);
-            }
-        }
-        now
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// A suite whose cases come in, from one thread or several.
-pub struct Suite {
-    number: usize,
-    counts: Mutex<Counts>,
-    page: Arc<Mutex<Page>>,
-}
+#[derive(Default)]
+pub struct Suite(Mutex<Counts>);
 
 impl Suite {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Tells how a case ended.
     pub fn case(&self, name: &str, verdict: impl Into<Verdict>) {
-        self.add(name, &verdict.into(), None);
+        self.tell(name, &verdict.into(), None);
     }
 
     /// Runs a case, and tells how it ended and how long it took.
     pub fn run<V: Into<Verdict>>(&self, name: &str, case: impl FnOnce() -> V) {
         let start = Instant::now();
         let verdict = case().into();
-        self.add(name, &verdict, Some(start.elapsed()));
+        self.tell(name, &verdict, Some(start.elapsed()));
     }
 
-    fn add(&self, name: &str, verdict: &Verdict, took: Option<Duration>) {
-        let mut counts = lock(&self.counts);
-        counts.count(verdict);
-        self.tell(&indent(&line(counts.all(), name, verdict, took)));
+    fn tell(&self, name: &str, verdict: &Verdict, took: Option<Duration>) {
+        let mut counts = self.counts();
+        counts.add(verdict);
+        let number = counts.passed + counts.failed + counts.skipped;
+        print!("{}", indent(&line(number, name, verdict, took)));
     }
 
     /// Tells something that is no result.
     pub fn note(&self, text: &str) {
-        let _in_turn = lock(&self.counts);
-        self.tell(&indent(&comment(text)));
+        let _in_turn = self.counts();
+        print!("{}", indent(&comment(text)));
     }
+}
 
-    fn tell(&self, text: &str) {
-        let mut page = lock(&self.page);
-        print!("{}", page.tell(self.number, text));
-    }
+/// All suites.
+#[derive(Default)]
+pub struct Report {
+    all: Counts,
+    suites: u32,
+}
 
-    /// Runs it; one that cannot run, or has no cases, has failed.
-    fn run_all(&self, name: &str, body: Body<'_>) -> Counts {
-        self.tell(&indent(&format!("KTAP version 1\n# Subtest: {name}\n")));
-        let start = Instant::now();
-        if let Err(error) = body(self) {
-            self.case(
+impl Report {
+    /// Runs a suite; one that cannot run, or has no cases, has failed.
+    pub fn suite(&mut self, name: &str, body: impl FnOnce(&Suite) -> Result<()>) {
+        if self.suites == 0 {
+            println!("KTAP version 1");
+        }
+        self.suites += 1;
+        print!(
+            "{}",
+            indent(&format!("KTAP version 1\n# Subtest: {name}\n"))
+        );
+        let (suite, start) = (Suite::default(), Instant::now());
+        if let Err(error) = body(&suite) {
+            suite.case(
                 "suite runs to its end",
                 Verdict::Failed(format!("{error:#}")),
             );
         }
-        if *lock(&self.counts) == Counts::default() {
-            self.case("suite has cases", Verdict::Failed("no case ran".into()));
+        if *suite.counts() == Counts::default() {
+            suite.case("suite has cases", Verdict::Failed("no case ran".into()));
         }
-        self.note(&format!("took {:.1} s", start.elapsed().as_secs_f32()));
-        let counts = *lock(&self.counts);
-        self.tell(&indent(&format!("1..{}\n", counts.all())));
+        suite.note(&format!("took {:.1} s", start.elapsed().as_secs_f32()));
+        let counts = *suite.counts();
+        print!(
+            "{}",
+            indent(&format!(
+                "1..{}\n",
+                counts.passed + counts.failed + counts.skipped
+            ))
+        );
         let word = if counts.failed == 0 { "ok" } else { "not ok" };
-        self.tell(&format!("{word} {} {name}\n", self.number + 1));
-        let mut page = lock(&self.page);
-        print!("{}", page.end(self.number));
-        counts
+        println!("{word} {} {name}", self.suites);
+        self.all.passed += counts.passed;
+        self.all.failed += counts.failed;
+        self.all.skipped += counts.skipped;
     }
-}
 
-/// What a suite does.
-pub type Body<'a> = Box<dyn FnOnce(&Suite) -> Result<()> + Send + 'a>;
-
-/// Runs suites: those that `is_aside` one after the other, beside the others one after the other. Answers whether
-/// all is well.
-pub fn run(suites: Vec<(&str, Body<'_>)>, is_aside: impl Fn(&str) -> bool) -> bool {
-    println!("KTAP version 1");
-    let count = suites.len();
-    let page = Arc::new(Mutex::new(Page {
-        turn: 0,
-        kept: vec![Default::default(); count],
-    }));
-    let suite = |number| Suite {
-        number,
-        counts: Mutex::default(),
-        page: page.clone(),
-    };
-    let numbered = suites.into_iter().enumerate();
-    let (aside, others): (Vec<_>, Vec<_>) = numbered.partition(|(_, (name, _))| is_aside(name));
-    let run_all = |suites: Vec<(usize, (&str, Body<'_>))>| {
-        let suites = suites.into_iter();
-        suites.fold(Counts::default(), |all, (number, (name, body))| {
-            all + suite(number).run_all(name, body)
-        })
-    };
-    let all = std::thread::scope(|scope| {
-        let beside = scope.spawn(|| run_all(aside));
-        let counts = run_all(others);
-        let beside = beside.join();
-        counts + beside.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    println!("1..{count}\n{all}");
-    all.is_good()
+    /// The closing line; answers whether all is well.
+    pub fn finish(self) -> bool {
+        println!("1..{}", self.suites);
+        println!("{}", self.all);
+        self.all.is_good()
+    }
 }
 
 fn line(number: u32, name: &str, verdict: &Verdict, took: Option<Duration>) -> String {
@@ -250,29 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn suites_that_run_side_by_side_are_told_in_turn() {
-        let mut page = Page {
-            turn: 0,
-            kept: vec![Default::default(); 3],
-        };
-        assert_eq!(page.tell(0, "a"), "a");
-        assert_eq!(page.tell(2, "x"), "");
-        assert_eq!(page.tell(1, "m"), "");
-        assert_eq!(page.end(2), "");
-        assert_eq!(page.end(0), "m");
-        assert_eq!(page.tell(1, "n"), "n");
-        assert_eq!(page.end(1), "x");
-    }
-
-    #[test]
     fn counting() {
         let mut counts = Counts::default();
         assert!(!counts.is_good());
-        counts.count(&Verdict::Passed);
+        counts.add(&Verdict::Passed);
         assert!(counts.is_good());
         assert_eq!(counts.to_string(), "1 passed, 0 failed");
-        counts.count(&Verdict::Skipped(String::new()));
-        counts.count(&Verdict::Failed(String::new()));
+        counts.add(&Verdict::Skipped(String::new()));
+        counts.add(&Verdict::Failed(String::new()));
         assert!(!counts.is_good());
         assert_eq!(counts.to_string(), "1 passed, 1 failed, 1 skipped");
     }

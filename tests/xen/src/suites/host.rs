@@ -7,9 +7,7 @@ use bed::place;
 
 /// Runs the tests of the whole workspace.
 pub fn run(suite: &Suite) -> Result<()> {
-    // Whoever waits for a guest beside it goes first.
     let command = duct::cmd!(
-        "nice",
         "cargo",
         "test",
         "--quiet",

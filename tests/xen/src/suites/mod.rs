@@ -11,17 +11,14 @@ mod roots;
 mod vsock;
 mod xensock;
 
-use crate::report::{self, Body, Suite, Verdict};
+use crate::report::{Report, Suite, Verdict};
 use crate::scenarios;
 use crate::scenarios::pageshare::Scenario;
 use anyhow::{Result, bail};
 use bed::{Bed, place};
 use std::process::ExitCode;
 
-/// What runs beside the other suites where there is room for that.
-const ASIDE: [&str; 3] = ["host", "xensock", "pageshare"];
-/// Room for two beds at once, with what else the machine has to do.
-const ROOM: u64 = 12 << 30;
+type Body<'a> = Box<dyn FnOnce(&Suite) -> Result<()> + 'a>;
 
 /// Whether `filter`, prefixes with commas between them, lets a name through.
 fn is_wanted(name: &str, filter: &str) -> bool {
@@ -120,16 +117,11 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             names.join(", ")
         );
     }
-    let has_room = filter.is_empty() && has_room();
-    let is_good = report::run(suites, |name| has_room && ASIDE.contains(&name));
-    Ok(ExitCode::from(u8::from(!is_good)))
-}
-
-fn has_room() -> bool {
-    let processors = std::thread::available_parallelism();
-    let memory = rustix::system::sysinfo();
-    let bytes = memory.totalram as u64 * u64::from(memory.mem_unit);
-    processors.is_ok_and(|count| count.get() > 1) && bytes >= ROOM
+    let mut report = Report::default();
+    for (name, body) in suites {
+        report.suite(name, body);
+    }
+    Ok(ExitCode::from(u8::from(!report.finish())))
 }
 
 /// The scenarios for shared areas that are to be run, and on which kernels: when nothing is asked for, a part
