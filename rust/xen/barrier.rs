@@ -8,6 +8,7 @@ use crate::linux::work::{
     Worker, //
 };
 use kernel::{
+    pr_warn_once,
     prelude::*,
     sync::{
         atomic::{
@@ -76,7 +77,8 @@ impl Task for Barrier {
     fn step(&self) -> Option<Msecs> {
         let raised = self.raised.load(Relaxed);
 
-        if store::drain_events().is_err() {
+        if let Err(e) = store::drain_events() {
+            pr_warn_once!("cannot watch xenstore ({e:?}); it is tried again\n");
             return Some(RETRY_MS);
         }
         self.passed.store(raised, Release);
