@@ -171,7 +171,7 @@ fn given_away(bed: &Bed, kind: Kind) -> Result<()> {
     balloon.reach(200)?;
     balloon.reach(MIB)?;
     sound(&balloon)?;
-    ensure!(balloon.unseen_by_guest()? == unseen);
+    balloon.agrees(unseen)?;
     bed.destroy(&name)
 }
 
@@ -220,6 +220,6 @@ fn without(balloon: &Balloon<'_>, target: u64, needed: u64) -> Result<u64> {
     })?;
     ensure!(told(balloon, "target_kb")? == target && told(balloon, "floor_kb")? == floor);
     sound(balloon)?;
-    ensure!(balloon.unseen_by_guest()? == unseen);
+    balloon.agrees(unseen)?;
     Ok(wanted)
 }

@@ -87,7 +87,7 @@ pub fn random_targets(balloon: Balloon<'_>, count: u32) -> Result<()> {
     targets(balloon.guest(), count)?;
     come_to_rest(&balloon)?;
     balloon.reach(BOOT_MIB)?;
-    ensure!(balloon.unseen_by_guest()? == before);
+    balloon.agrees(before)?;
     Ok(())
 }
 
@@ -113,7 +113,7 @@ pub fn cycles(balloon: Balloon<'_>, count: u32) -> Result<()> {
     come_to_rest(&balloon)?;
     balloon.reach(220)?;
     balloon.reach(BOOT_MIB)?;
-    ensure!(balloon.unseen_by_guest()? == before);
+    balloon.agrees(before)?;
     Ok(())
 }
 
@@ -147,7 +147,7 @@ fn compaction(balloon: Balloon<'_>) -> Result<()> {
     let lines = balloon.guest().read(invariants)?;
     ensure!(lines.lines().all(|line| line.ends_with(": ok")), "{lines}");
     balloon.reach(BOOT_MIB)?;
-    ensure!(balloon.unseen_by_guest()? == before);
+    balloon.agrees(before)?;
     Ok(())
 }
 
@@ -183,6 +183,6 @@ fn moved_under_way(
     // The toolstack's target counts again when it is set again.
     balloon.reach(200)?;
     balloon.reach(BOOT_MIB)?;
-    ensure!(balloon.unseen_by_guest()? == before);
+    balloon.agrees(before)?;
     Ok(())
 }

@@ -162,7 +162,7 @@ fn foreign(bed: &Bed, kind: Kind) -> Result<()> {
     drop(loads);
     sound(guest)?;
     sound(&dom0)?;
-    ensure!(balloon.unseen_by_guest()? == unseen);
+    balloon.agrees(unseen)?;
     bed.destroy(&name)?;
     move_dom0(bed, &current, most - 50)?;
     move_dom0(bed, &current, most)?;

@@ -82,7 +82,7 @@ pub fn beyond_boot(balloon: Balloon<'_>) -> Result<()> {
     }
     ensure!(balloon.number("info/added_kb")? == 0, "added twice");
     sound(&balloon)?;
-    ensure!(balloon.unseen_by_guest()? == unseen);
+    balloon.agrees(unseen)?;
     bed.allow(&name, MOST_MIB)
 }
 

@@ -2,7 +2,6 @@
 //! Scenarios for themselves, after those of the guests: dom0, and guests that are created for them.
 
 use super::pressure::{Filled, available};
-use super::wait_until;
 use anyhow::{Result, ensure};
 use bed::balloon::{BUILTIN, Balloon, SYSFS};
 use bed::{Bed, Flavour, Guest, Host, Until};
@@ -111,8 +110,6 @@ fn on_demand(bed: &Bed, name: &str) -> Result<()> {
     }
     drop(Filled::new(guest, available(guest)? - 16 * 1024)?);
     balloon.reach(POD_MIB)?;
-    wait_until("the counts agree", || {
-        Ok(balloon.unseen_by_guest()? == unseen)
-    })?;
+    balloon.agrees(unseen)?;
     bed.destroy(name)
 }

@@ -160,7 +160,7 @@ pub(super) fn auto_return(balloon: Balloon<'_>) -> Result<()> {
     returned(&balloon)?;
     let now = balloon.sample()?;
     ensure!(now.target_kb == target, "the target has moved: {now:?}");
-    wait_until("Xen has it", || Ok(balloon.unseen_by_guest()? == unseen))?;
+    balloon.agrees(unseen)?;
     ensure!(bed.xen_memory_kib(&name)? + 16 * 1024 < before);
 
     // It is there again for whoever needs it, and nobody is killed.

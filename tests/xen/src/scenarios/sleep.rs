@@ -76,6 +76,6 @@ fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
     guest.write(TELLING, "4")?;
     guest.write("/sys/power/pm_test", "none")?;
     balloon.reach(BOOT_MIB)?;
-    ensure!(balloon.unseen_by_guest()? == unseen);
+    balloon.agrees(unseen)?;
     Ok(())
 }
