@@ -81,14 +81,9 @@ pub(crate) struct Place {
     pub(crate) target: u64,
     /// What the domain had.
     pub(crate) current: u64,
-    /// Nothing more was to be done for now: it was at its target, or elsewhere on purpose.
+    /// Nothing more was to be done for now: it was at its target, or elsewhere on purpose, and
+    /// everybody had heard of that target.
     pub(crate) settled: bool,
-}
-
-impl Place {
-    fn is_reached(&self) -> bool {
-        self.settled || self.current == self.target
-    }
 }
 
 /// Those who wait until the balloon is where it is to be.
@@ -153,7 +148,7 @@ impl Waiters {
         let mut place = self.place.lock();
 
         loop {
-            if place.news == self.news() && place.is_reached() {
+            if place.news == self.news() && place.settled {
                 return (*place, Wait::Reached);
             }
             if left == 0 {
