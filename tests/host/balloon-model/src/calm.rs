@@ -45,6 +45,7 @@ struct Seen {
 }
 
 /// A run.
+#[derive(Clone)]
 struct Run<'a, E, const N: usize> {
     house: House<E, N>,
     scene: &'a Scene<N>,
@@ -54,32 +55,40 @@ struct Run<'a, E, const N: usize> {
     betrayed: bool,
 }
 
-/// Returns whether `law` holds from `house` on.
-pub fn keeps<E: Subject, const N: usize>(house: &House<E, N>, scene: &Scene<N>, law: Law) -> bool {
-    let mut run = Run::new(house, scene);
-    let start = run.house;
-    match law {
-        Law::L2 => {
-            run.go(PROGRESS_MS, false);
-            (0..N).all(|i| {
-                let guest = &start.guests[i];
-                let quiet = guest.need == 0 && guest.engine.is_some_and(|e| e.relief().is_none());
-                !quiet || run.reached(&start, i) || run.seen[i].first_ms.is_some()
-            })
-        }
-        Law::L3 => {
-            run.go(SPAN_PULSE_MS, true);
-            run.seen.iter().all(|seen| seen.turns <= TURNS)
-        }
-        _ => {
-            run.go(SPAN_MS, false);
-            match law {
-                Law::L4 => !run.spun && run.house.broken & Law::L4.bit() == 0,
-                Law::L5 => !run.betrayed && (0..N).all(|i| run.answered(i)),
-                _ => (0..N).all(|i| run.reached(&run.house, i)),
-            }
-        }
+/// Returns which of the laws in the set `asked` do not hold from `house` on.
+pub fn broken<E: Subject, const N: usize>(
+    house: &House<E, N>,
+    scene: &Scene<N>,
+    asked: u32,
+) -> u32 {
+    let is_asked = |law: Law| asked & law.bit() != 0;
+    let start = Run::new(house, scene);
+    let mut kept = 0;
+    let mut keep = |law: Law, holds: bool| kept |= if holds { law.bit() } else { 0 };
+
+    if is_asked(Law::L2) {
+        let mut run = start.clone();
+        run.go(PROGRESS_MS, false);
+        let moved = |i: usize| {
+            let guest = &start.house.guests[i];
+            let quiet = guest.need == 0 && guest.engine.is_some_and(|e| e.relief().is_none());
+            !quiet || run.reached(&start.house, i) || run.seen[i].first_ms.is_some()
+        };
+        keep(Law::L2, (0..N).all(moved));
     }
+    if is_asked(Law::L3) {
+        let mut run = start.clone();
+        run.go(SPAN_PULSE_MS, true);
+        keep(Law::L3, run.seen.iter().all(|seen| seen.turns <= TURNS));
+    }
+    if [Law::L1, Law::L4, Law::L5].into_iter().any(is_asked) {
+        let mut run = start;
+        run.go(SPAN_MS, false);
+        keep(Law::L1, (0..N).all(|i| run.reached(&run.house, i)));
+        keep(Law::L4, !run.spun && run.house.broken & Law::L4.bit() == 0);
+        keep(Law::L5, !run.betrayed && (0..N).all(|i| run.answered(i)));
+    }
+    asked & !kept
 }
 
 impl<'a, E: Subject, const N: usize> Run<'a, E, N> {

@@ -36,6 +36,11 @@ impl Law {
     pub fn name(self) -> &'static str {
         LAWS[self as usize].1
     }
+
+    /// Returns where the law is checked.
+    pub fn place(self) -> Place {
+        LAWS[self as usize].2
+    }
 }
 
 /// Where a law is checked.

@@ -4,10 +4,13 @@
 
 use crate::calm;
 use crate::house::{Event, Flight, House, Scene};
-use crate::law::{LAWS, Law};
+use crate::law::{LAWS, Law, Place};
 use crate::subject::Subject;
 use stateright::{Checker, Model, Property};
 use std::marker::PhantomData;
+
+/// The property that stands for all that is checked in [`calm`].
+const CALM: &str = "calm";
 
 /// A scene to search, with guests that run `E`.
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +64,22 @@ impl<E: Subject, const N: usize> Search<E, N> {
             seen: Vec::new(),
         };
         for (name, path) in checker.discoveries() {
-            if let Some(law) = LAWS.iter().find(|law| law.1 == name) {
-                let last = path.last_state();
-                let way: Vec<_> = path.clone().into_actions();
-                found.broken.push((law.0, format!("{way:#?}\n{last:#?}")));
-            } else {
+            let last = path.last_state();
+            let law = LAWS.iter().find(|law| law.1 == name);
+            let broken = match law {
+                Some(law) => law.0.bit(),
+                None if name == CALM => self.broken_in_the_end(last),
+                None => 0,
+            };
+            if broken == 0 {
                 found.seen.push(name);
+                continue;
             }
+            let way: Vec<_> = path.clone().into_actions();
+            let told = format!("{way:#?}\n{last:#?}");
+            let laws = LAWS.iter().map(|law| law.0);
+            let laws = laws.filter(|law| broken & law.bit() != 0);
+            found.broken.extend(laws.map(|law| (law, told.clone())));
         }
         found.broken.sort_by_key(|broken| broken.0);
         found
@@ -94,14 +106,25 @@ impl<E: Subject, const N: usize> Search<E, N> {
             Law::S11 => alive
                 .filter(|guest| guest.engine.is_none())
                 .all(|guest| guest.held() == 0 && guest.all() == self.scene.most),
-            Law::S2 | Law::S5 | Law::S6 | Law::S7 | Law::S10 | Law::S12 => kept,
-            Law::L1 | Law::L2 | Law::L3 | Law::L4 | Law::L5 => {
-                kept && calm::keeps(house, &self.scene, law)
-            }
-            Law::L6 => [Law::S1, Law::S3, Law::S4, Law::S12, Law::L1]
-                .iter()
-                .all(|law| self.keeps(house, *law)),
+            _ => kept,
         }
+    }
+
+    /// Returns which of the laws that say what becomes of a state are broken, all by one look into its future.
+    fn broken_in_the_end(&self, house: &House<E, N>) -> u32 {
+        let asked = self
+            .scene
+            .laws
+            .iter()
+            .filter(|law| law.place() == Place::Calm);
+        let asked = asked.fold(0, |set, law| set | law.bit());
+        let (l1, l6) = (Law::L1.bit(), Law::L6.bit());
+        let needed = if asked & l6 != 0 { l1 } else { 0 };
+        let broken = calm::broken(house, &self.scene, (asked | needed) & !l6) | house.broken;
+        let always = [Law::S1, Law::S3, Law::S4, Law::S12];
+        let kept = broken & l1 == 0 && always.iter().all(|law| self.keeps(house, *law));
+
+        asked & (broken | if kept { 0 } else { l6 })
     }
 
     fn sees(&self, house: &House<E, N>, sight: usize) -> bool {
@@ -164,8 +187,13 @@ impl<E: Subject, const N: usize> Model for Search<E, N> {
                 .iter()
                 .any(|law| law.name() == property.name)
         };
-        let laws = always!(S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 L1 L2 L3 L4 L5 L6);
+        let laws = always!(S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12);
         let mut all: Vec<_> = laws.into_iter().filter(asked).collect();
+        if self.scene.laws.iter().any(|law| law.place() == Place::Calm) {
+            all.push(Property::always(CALM, |search: &Self, house| {
+                search.broken_in_the_end(house) == 0
+            }));
+        }
         if self.scene.laws.len() > 1 {
             all.extend(sometimes!(0 1 2 3 4 5));
         }

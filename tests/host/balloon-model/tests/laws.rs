@@ -10,24 +10,27 @@ use balloon_model::mutants::table::MUTANTS;
 use balloon_model::scenes::{AUTO, LATE, LENT, MOST, ODD, ONE, THREE, TIGHT};
 use balloon_model::search::{Found, SIGHTS, Search};
 use std::sync::OnceLock;
+use std::thread;
 
-/// Searches all scenes, once for all tests.
+/// Searches all scenes at the same time, once for all tests.
 fn found() -> &'static [(&'static str, Found)] {
     static FOUND: OnceLock<Vec<(&str, Found)>> = OnceLock::new();
 
     FOUND.get_or_init(|| {
-        let found = vec![
-            ("three", Search::<Engine, 3>::new(THREE).run()),
-            ("tight", Search::<Engine, 3>::new(TIGHT).run()),
-            ("one", Search::<Engine, 1>::new(ONE).run()),
-            ("lent", Search::<Engine, 1>::new(LENT).run()),
-            ("late", Search::<Engine, 1>::new(LATE).run()),
-            ("auto", Search::<Engine, 1>::new(AUTO).run()),
+        let searches: [(&str, fn() -> Found); 6] = [
+            ("three", || Search::<Engine, 3>::new(THREE).run()),
+            ("tight", || Search::<Engine, 3>::new(TIGHT).run()),
+            ("one", || Search::<Engine, 1>::new(ONE).run()),
+            ("lent", || Search::<Engine, 1>::new(LENT).run()),
+            ("late", || Search::<Engine, 1>::new(LATE).run()),
+            ("auto", || Search::<Engine, 1>::new(AUTO).run()),
         ];
+        let under_way = searches.map(|(scene, search)| (scene, thread::spawn(search)));
+        let found = under_way.map(|(scene, search)| (scene, search.join().unwrap()));
         for (scene, found) in &found {
             println!("{scene}: {} states, depth {}", found.states, found.depth);
         }
-        found
+        found.into()
     })
 }
 
