@@ -31,6 +31,9 @@ fn asleep(balloon: Balloon<'_>, state: &str, level: &str) -> Result<()> {
     let (bed, guest) = (balloon.bed(), balloon.guest());
     balloon.reach(230)?;
     let unseen = balloon.unseen_by_guest()?;
+    // A copy of what is used has to fit beside it.
+    guest.write("/proc/sys/vm/drop_caches", "3")?;
+    guest.write("/sys/power/image_size", "0")?;
     guest.write("/sys/power/pm_test", level)?;
     for part in ["suspend", "hibernate"] {
         let delay = format!("/sys/module/{part}/parameters/pm_test_delay");
