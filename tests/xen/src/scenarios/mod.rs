@@ -56,6 +56,28 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         .map(|&(name, run)| Scenario { name, run })
 }
 
+/// Those that are about what is the same in all kinds of guests.
+pub const ALIKE: [&str; 11] = [
+    "balloon_refused_for_long",
+    "balloon_sysfs_nonsense",
+    "balloon_xenstore_nonsense",
+    "balloon_settings",
+    "balloon_default_floor",
+    "balloon_c_names",
+    "balloon_ioctl",
+    "balloon_statistics",
+    "balloon_announced",
+    "balloon_tracepoints",
+    "balloon_debugfs",
+];
+
+/// Those that take long and are run only when named; of a pair, the other kind of guest always runs.
+pub const LONG: [&str; 3] = [
+    endurance::MIGRATION,
+    "balloon_foreign_pages pv",
+    "balloon_given_away pvh",
+];
+
 /// All that are run for themselves.
 pub fn alone() -> impl Iterator<Item = host::Alone> {
     host::SCENARIOS

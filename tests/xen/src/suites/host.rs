@@ -2,27 +2,43 @@
 //! Tests that need no guest: cargo runs them, libtest's lines are counted.
 
 use crate::report::{Suite, Verdict};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bed::place;
+use std::process::Output;
+use std::thread::JoinHandle;
 
-/// Runs the tests of the whole workspace.
-pub fn run(suite: &Suite) -> Result<()> {
-    let command = duct::cmd!(
-        "cargo",
-        "test",
-        "--quiet",
-        "--workspace",
-        "--release",
-        "--locked",
-        "--no-fail-fast",
-        "--",
-        "--format=pretty"
-    );
-    let command = command
-        .dir(place::clone_path("tests"))
+/// Tests that are under way, in the background.
+pub struct UnderWay(JoinHandle<std::io::Result<Output>>);
+
+/// Builds the tests of the whole workspace, and begins to run them; who has a guest to wait for comes first.
+pub fn start() -> Result<UnderWay> {
+    const TEST: [&str; 5] = ["test", "--quiet", "--workspace", "--release", "--locked"];
+    const NO_RUN: [&str; 1] = ["--no-run"];
+    const RUN: [&str; 3] = ["--no-fail-fast", "--", "--format=pretty"];
+    let tests = place::clone_path("tests");
+    let build = duct::cmd("cargo", TEST.into_iter().chain(NO_RUN));
+    build
+        .dir(&tests)
+        .stdout_to_stderr()
+        .run()
+        .context("build the tests")?;
+
+    let run = ["cargo"].into_iter().chain(TEST).chain(RUN);
+    let command = duct::cmd("nice", run)
+        .dir(tests)
         .stderr_to_stdout()
-        .stdout_capture();
-    let output = command.unchecked().run().context("start cargo")?;
+        .stdout_capture()
+        .unchecked();
+    Ok(UnderWay(std::thread::spawn(move || command.run())))
+}
+
+/// Waits for the tests, and tells of each.
+pub fn run(suite: &Suite, tests: UnderWay) -> Result<()> {
+    let ended = tests
+        .0
+        .join()
+        .map_err(|_| anyhow!("who waits for cargo panics"))?;
+    let output = ended.context("start cargo")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let cases: Vec<_> = text.lines().filter_map(parse).collect();
     for (name, verdict) in &cases {

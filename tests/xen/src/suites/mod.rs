@@ -27,13 +27,9 @@ fn is_wanted(name: &str, filter: &str) -> bool {
 
 /// Runs all that `filter` lets through.
 pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
-    let chosen: Vec<_> = scenarios::all()
-        .filter(|one| is_wanted(one.name, filter))
-        .filter(|one| !filter.is_empty() || one.name != scenarios::endurance::MIGRATION)
-        .collect();
-    let alone: Vec<_> = scenarios::alone()
-        .filter(|(name, _)| is_wanted(name, filter))
-        .collect();
+    let chosen = guests::Chosen::new(filter);
+    // Much of the time of the others each waits for something.
+    let host = is_wanted("host", filter).then(host::start).transpose()?;
     let mut suites: Vec<(&str, Body<'_>)> = Vec::new();
     if is_wanted("next", filter) {
         suites.push(("next", Box::new(next::run)));
@@ -49,14 +45,11 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
             suites.push((pass.name, Box::new(run)));
         }
     }
-    if !chosen.is_empty() || !alone.is_empty() {
+    if !chosen.is_empty() {
         suites.push((
             "scenarios",
-            Box::new(|suite| guests::run(suite, &chosen, &alone, accel)),
+            Box::new(|suite| guests::run(suite, &chosen, accel)),
         ));
-    }
-    if is_wanted("host", filter) {
-        suites.push(("host", Box::new(host::run)));
     }
     // That is about the tests, not about what is tested.
     if !filter.is_empty() && is_wanted("vsock", filter) {
@@ -102,6 +95,9 @@ pub fn run(filter: &str, accel: &str) -> Result<ExitCode> {
     if !rooted.is_empty() {
         let run = move |suite: &Suite| roots::run(suite, &rooted, accel);
         suites.push(("pageshare-root", Box::new(run)));
+    }
+    if let Some(host) = host {
+        suites.push(("host", Box::new(|suite| host::run(suite, host))));
     }
     if suites.is_empty() {
         let alone = scenarios::alone().map(|(name, _)| name);
