@@ -45,13 +45,10 @@ impl Count {
 
 /// What has happened since the module was loaded. Each counter is for itself; read together they may
 /// be a step apart.
-#[pin_data]
 pub(crate) struct Counters {
     /// Bytes that programs have sent over connections.
-    #[pin]
     pub(crate) sent: PerCpuCounter,
     /// Bytes that programs have received.
-    #[pin]
     pub(crate) received: PerCpuCounter,
     /// Events that went to other domains, for all connections of a link together.
     pub(crate) events_sent: Count,
@@ -108,10 +105,14 @@ impl Counters {
     /// All are 0.
     ///
     /// Context: may sleep.
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            sent <- PerCpuCounter::new(),
-            received <- PerCpuCounter::new(),
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            sent: PerCpuCounter::new()?,
+            received: PerCpuCounter::new()?,
             events_sent: Count::new(),
             events_received: Count::new(),
             links: Count::new(),

@@ -93,7 +93,6 @@ pub(crate) struct Settings {
     #[pin]
     pub(crate) ports: Ports,
     /// What all links count together.
-    #[pin]
     pub(crate) counters: Counters,
     /// Who ends links' watches.
     pub(crate) ending: Arc<Worker<Ending>>,
@@ -120,7 +119,7 @@ impl Settings {
             incoming <- Rules::new(),
             outgoing <- Rules::new(),
             ports <- Ports::new(),
-            counters <- Counters::new(),
+            counters: Counters::new()?,
             ending: Arc::pin_init(Worker::steady(c"xensock-watches", kernel::static_lock_class!(), Ending::new()), GFP_KERNEL)?,
             reaper <- new_irq_lock!(None),
         })

@@ -27,7 +27,6 @@ struct iov_iter;
 struct kstatfs;
 struct multicall_entry;
 struct notifier_block;
-struct percpu_counter;
 struct posix_acl;
 struct queue_limits;
 struct sk_buff;
@@ -106,10 +105,10 @@ unsigned int xenoxide_noio_save(void);
 void xenoxide_noio_restore(unsigned int flags);
 
 /* percpu.c */
-int xenoxide_percpu_counter_init(struct percpu_counter *counter);
-void xenoxide_percpu_counter_add(struct percpu_counter *counter, s64 amount);
-s64 xenoxide_percpu_counter_sum(struct percpu_counter *counter);
-void xenoxide_percpu_counter_destroy(struct percpu_counter *counter);
+u64 __percpu *xenoxide_alloc_percpu(void);
+void xenoxide_free_percpu(u64 __percpu *number);
+void xenoxide_this_cpu_add(u64 __percpu *number, u64 amount);
+u64 xenoxide_sum_percpu(u64 __percpu *number);
 
 /* power.c */
 int xenoxide_register_pm_notifier(struct notifier_block *block);

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-#include <linux/percpu_counter.h>
+#include <linux/percpu.h>
 
 #include "helpers.h"
 
-int xenoxide_percpu_counter_init(struct percpu_counter *counter)
+u64 __percpu *xenoxide_alloc_percpu(void)
 {
-	return percpu_counter_init(counter, 0, GFP_KERNEL);
+	return alloc_percpu(u64);
 }
 
-void xenoxide_percpu_counter_add(struct percpu_counter *counter, s64 amount)
+void xenoxide_free_percpu(u64 __percpu *number)
 {
-	percpu_counter_add_local(counter, amount);
+	free_percpu(number);
 }
 
-s64 xenoxide_percpu_counter_sum(struct percpu_counter *counter)
+void xenoxide_this_cpu_add(u64 __percpu *number, u64 amount)
 {
-	return percpu_counter_sum(counter);
+	this_cpu_add(*number, amount);
 }
 
-void xenoxide_percpu_counter_destroy(struct percpu_counter *counter)
+u64 xenoxide_sum_percpu(u64 __percpu *number)
 {
-	percpu_counter_destroy(counter);
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(number, cpu));
+	return sum;
 }

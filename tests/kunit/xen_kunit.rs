@@ -298,9 +298,9 @@ mod percpu_tests {
 
     #[test]
     fn a_counter_sums_up_what_was_added() -> Result {
-        let counter = KBox::pin_init(PerCpuCounter::new(), GFP_KERNEL)?;
+        let counter = PerCpuCounter::new()?;
         assert_eq!(counter.sum(), 0);
-        // More than a CPU's own part has room for.
+        // More than 32 bits.
         for _ in 0..4 {
             counter.add(u32::MAX);
         }
