@@ -185,9 +185,10 @@ impl Tx {
         link.map_or(self.ring.size(), |link| link.largest())
     }
 
-    /// How many bytes may be written, with at most `limit` of them on their way.
-    pub(crate) fn room(&mut self, limit: u32) -> Result<u32, Broken> {
-        let free = self.ring.free(&self.lines)?;
+    /// How many bytes may be written, with at most `limit` of them on their way. It may be more if
+    /// it is `need` or more.
+    pub(crate) fn room(&mut self, limit: u32, need: u32) -> Result<u32, Broken> {
+        let free = self.ring.free_for(&self.lines, need)?;
         if limit == u32::MAX {
             return Ok(free);
         }
@@ -249,7 +250,7 @@ impl Tx {
 impl Rx {
     /// What comes next, behind `skip` bytes: at most `len` bytes.
     pub(crate) fn next(&mut self, skip: u32, len: u32) -> Result<Option<Part>, Broken> {
-        self.ring.available(&self.lines)?;
+        self.ring.has_more_than(&self.lines, skip)?;
         let part = self.part(self.ring.place_after(skip, len));
         self.follow();
         Ok(part)

@@ -206,8 +206,9 @@ impl Conn {
         let mut sent = 0;
         while sent < len {
             let claimed = self.try_tx(sock, |tx| {
-                let room = tx.room(limit)?;
-                Ok(tx.claim(room.min(len - sent).min(STRIDE)))
+                let most = (len - sent).min(STRIDE);
+                let room = tx.room(limit, most)?;
+                Ok(tx.claim(room.min(most)))
             });
             let part = match claimed {
                 Ok(Some(part)) => part,

@@ -47,22 +47,22 @@ impl Conn {
         bytes as usize
     }
 
-    /// Returns how many bytes can be sent.
+    /// Returns how many bytes can be sent, or less, but none only if there is no room.
     pub(crate) fn writable(&self, sock: &Locked) -> usize {
         let limit = self.limit();
         let writable = self.try_tx(sock, |tx| {
             let gone = tx.ring.reader_gone(&tx.lines);
             let room = match self.kind {
                 Kind::Seqpacket => {
-                    let room = tx.room(u32::MAX)?;
                     let need = self.need.load(Relaxed).max(2 * HEADER);
+                    let room = tx.room(u32::MAX, need)?;
                     if room >= need {
                         room
                     } else {
                         0
                     }
                 }
-                _ => tx.room(limit)?,
+                _ => tx.room(limit, 1)?,
             };
             Ok((room, gone))
         });

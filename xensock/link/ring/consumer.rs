@@ -102,6 +102,15 @@ impl Consumer {
         Ok(self.here())
     }
 
+    /// Returns whether there are more than `skip` bytes. Looks only if there were not at the last look.
+    pub fn has_more_than<L: Lines>(&mut self, lines: &L, skip: u32) -> Result<bool, Broken> {
+        self.sound()?;
+        if self.total() <= skip {
+            self.look(lines)?;
+        }
+        Ok(self.total() > skip)
+    }
+
     /// Returns how many bytes there were at the last look, in both segments.
     pub const fn total(&self) -> u32 {
         self.prod.wrapping_sub(self.cons)

@@ -18,8 +18,8 @@ use super::{
 
 /// The producer's private state.
 ///
-/// To write: [`Producer::free`], copy to [`Producer::place`], [`Producer::publish`]. Not to be used
-/// by two at once.
+/// To write: [`Producer::free`] or [`Producer::free_for`], copy to [`Producer::place`],
+/// [`Producer::publish`]. Not to be used by two at once.
 ///
 /// # Invariants
 ///
@@ -81,6 +81,17 @@ impl Producer {
     pub fn free<L: Lines>(&mut self, lines: &L) -> Result<u32, Broken> {
         self.look(lines)?;
         Ok(self.room())
+    }
+
+    /// Returns how many bytes can be written now, or as of the last look, if that were `need` or more:
+    /// who writes little at once seldom has to look.
+    pub fn free_for<L: Lines>(&mut self, lines: &L, need: u32) -> Result<u32, Broken> {
+        self.sound()?;
+        let room = self.room();
+        if room >= need {
+            return Ok(room);
+        }
+        self.free(lines)
     }
 
     /// Looks how many bytes the consumer has not read yet.

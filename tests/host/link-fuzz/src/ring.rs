@@ -137,7 +137,7 @@ fn against_producer(chaos: &Chaos<'_, '_>) {
 }
 
 fn write(producer: &mut Producer, chaos: &Chaos<'_, '_>, mapped: &Mapped, len: u32) {
-    let Ok(free) = producer.free(chaos) else {
+    let Ok(free) = producer.free_for(chaos, len) else {
         return;
     };
     let place = producer.place(len);
@@ -246,9 +246,10 @@ fn consume(chaos: &Chaos<'_, '_>, producer: &Producer, len: u32) {
 }
 
 fn read(consumer: &mut Consumer, chaos: &Chaos<'_, '_>, mapped: &mut Mapped, len: u32) {
-    let Ok(here) = consumer.available(chaos) else {
+    if consumer.has_more_than(chaos, 0).is_err() {
         return;
-    };
+    }
+    let here = consumer.place(u32::MAX).len();
     if let Some(slot) = consumer.crossed() {
         mapped[slot] = None;
     }

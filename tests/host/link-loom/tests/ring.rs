@@ -54,7 +54,7 @@ fn ends(weak: Weak) -> (End<Producer>, End<Consumer>) {
 impl End<Producer> {
     /// Writes a cell as soon as there is room.
     fn write(&mut self, value: u32) {
-        while self.ring.free(&self.words).unwrap() < CELL {
+        while self.ring.free_for(&self.words, CELL).unwrap() < CELL {
             if !self.ring.want_space(&self.words, CELL).unwrap() {
                 self.own.wait();
             }
@@ -73,7 +73,7 @@ impl End<Producer> {
 impl End<Consumer> {
     /// Reads a cell as soon as there is one. None at the end.
     fn read(&mut self) -> Option<u32> {
-        while self.ring.available(&self.words).unwrap() == 0 {
+        while !self.ring.has_more_than(&self.words, 0).unwrap() {
             if self.ring.finished(&self.words).unwrap() {
                 return None;
             }

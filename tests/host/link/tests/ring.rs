@@ -129,6 +129,32 @@ fn more_than_is_free_is_never_published_nor_more_than_is_there_released() {
 }
 
 #[test]
+fn who_has_seen_enough_does_not_look() {
+    let (words, mut producer, mut consumer) = ends(TWO_PAGES);
+    assert_eq!(producer.free_for(&words, 1), Ok(8192));
+    assert_eq!(consumer.has_more_than(&words, 0), Ok(false));
+    producer.publish(&words, 100).unwrap();
+    assert_eq!(consumer.has_more_than(&words, 0), Ok(true));
+    producer.publish(&words, 50).unwrap();
+    assert_eq!(consumer.has_more_than(&words, 99), Ok(true));
+    assert_eq!(consumer.total(), 100);
+    assert_eq!(consumer.has_more_than(&words, 100), Ok(true));
+    assert_eq!(consumer.has_more_than(&words, 150), Ok(false));
+    consumer.release(&words, 150).unwrap();
+    assert_eq!(producer.free_for(&words, 8042), Ok(8042));
+    assert_eq!(producer.free_for(&words, 8043), Ok(8192));
+    // A ring that is broken stays so, whatever had been seen before.
+    producer.publish(&words, 1).unwrap();
+    assert_eq!(consumer.has_more_than(&words, 0), Ok(true));
+    let (one, other) = (
+        producer.condemn(Broken::Misuse),
+        consumer.condemn(Broken::Misuse),
+    );
+    assert_eq!(producer.free_for(&words, 1), Err(one));
+    assert_eq!(consumer.has_more_than(&words, 0), Err(other));
+}
+
+#[test]
 fn only_who_waits_gets_an_event() {
     let (words, mut producer, mut consumer) = ends(TWO_PAGES);
     // Nobody has asked yet: the first bytes are told of in any case.

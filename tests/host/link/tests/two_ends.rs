@@ -122,7 +122,7 @@ impl World {
         if !self.writer.awake() {
             return;
         }
-        if self.producer.free(&self.words).unwrap() == 0 {
+        if self.producer.free_for(&self.words, 1).unwrap() == 0 {
             self.writer.sleeps = !self.producer.want_space(&self.words, 1).unwrap();
             return;
         }
@@ -147,7 +147,7 @@ impl World {
         if !self.reader.awake() {
             return;
         }
-        if self.consumer.available(&self.words).unwrap() == 0 {
+        if !self.consumer.has_more_than(&self.words, 0).unwrap() {
             self.reader.sleeps = !self.consumer.want_data(&self.words, bytes).unwrap();
         }
         self.let_go();
