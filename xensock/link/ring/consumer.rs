@@ -165,7 +165,7 @@ impl Consumer {
     /// Where several wait, the event is for the one that wants least: all look again then. See
     /// [`Consumer::overtaken`].
     pub fn want_data<L: Lines>(&mut self, lines: &L, need: u32) -> Result<bool, Broken> {
-        self.look(lines)?;
+        self.sound()?;
         let mut wanted = need.clamp(1, self.most());
         loop {
             let at = self.nearer(self.cons.wrapping_add(wanted));
@@ -176,12 +176,13 @@ impl Consumer {
             if self.total() >= wanted {
                 return Ok(true);
             }
-            // The producer has gone over to a smaller segment: it may never get so far.
+            // The producer may have gone over to a smaller segment, and never get so far; or it had
+            // passed what was asked for before this, which asks for nothing then.
             let reachable = need.clamp(1, self.most());
-            if reachable >= wanted {
+            if reachable >= wanted && is_before(self.prod, at) {
                 return Ok(false);
             }
-            wanted = reachable;
+            wanted = wanted.min(reachable);
         }
     }
 
