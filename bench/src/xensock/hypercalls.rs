@@ -8,7 +8,7 @@ use crate::metric::Metric;
 use crate::plugin::Plugin;
 use anyhow::{Context, Result};
 
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 12;
 const SIZE: usize = 64 << 10;
 const WAYS: [Way; 4] = [Way::Netfront, Way::Vchan, Way::Unix, Way::Ours];
 

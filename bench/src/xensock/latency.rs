@@ -5,7 +5,7 @@ use super::pair::{Pair, Way, number};
 use crate::metric::Metric;
 use anyhow::Result;
 
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 12;
 const SIZE: usize = 64;
 const COUNT: usize = 500;
 const WAYS: [Way; 4] = [Way::Netfront, Way::Vchan, Way::Unix, Way::Ours];

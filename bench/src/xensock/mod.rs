@@ -12,6 +12,7 @@ mod latency;
 mod pair;
 mod picture;
 mod streams;
+mod turns;
 
 use crate::metric::Metric;
 use anyhow::{Context, Result};

@@ -5,6 +5,7 @@
 //! has the two guests' processors, as a program at either end of a socket has one there, too.
 
 use super::hypercalls::{Calls, Counter};
+use super::turns::order;
 use super::{Options, Runs};
 use anyhow::{Context, Result, ensure};
 use bed::{Bed, Guest, Host, Kind, Machine, tools};
@@ -197,8 +198,8 @@ impl Pair {
         said(&self.bed.guest(CLIENT)?, &["/init", "load", "costs"])
     }
 
-    /// Runs all of these ways in turn, as often as asked, or `rounds` times. Ours is left out where it is not
-    /// there.
+    /// Runs all of these ways in every round, each time in another order, for as many rounds as asked, or `rounds`.
+    /// Ours is left out where it is not there.
     pub fn alternate<T>(
         &self,
         rounds: usize,
@@ -209,14 +210,15 @@ impl Pair {
         let rounds = self.rounds.unwrap_or(rounds);
         let ways = ways.iter().filter(|way| self.ours || **way != Way::Ours);
         let mut ways: Vec<(Way, Vec<T>)> = ways.map(|way| (*way, Vec::new())).collect();
-        for round in 1..=rounds {
+        for round in 0..rounds {
             let mut told = Vec::new();
-            for (way, runs) in &mut ways {
+            for turn in order(ways.len(), round) {
+                let (way, runs) = &mut ways[turn];
                 let run = once(*way).with_context(|| way.name())?;
                 told.push(format!("{} {}", way.name(), tell(&run)));
                 runs.push(run);
             }
-            println!("{} {round}/{rounds}: {}", self.kind, told.join(", "));
+            println!("{} {}/{rounds}: {}", self.kind, round + 1, told.join(", "));
         }
         Ok(Runs { ways })
     }
