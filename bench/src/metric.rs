@@ -12,7 +12,7 @@ pub struct Metric {
     pub unit: String,
     /// Our runs, in order.
     pub ours: Vec<f64>,
-    /// The peer's runs, each made just before ours of the same place; none if there is nothing to compare.
+    /// The peer's runs, each made beside ours of the same place; none if there is nothing to compare.
     pub peer: Vec<f64>,
     /// Who the peer is, or why there is none.
     pub peer_name: String,

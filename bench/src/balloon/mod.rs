@@ -195,15 +195,17 @@ impl<'a> Both<'a> {
     /// for the first time, in the guest or in Xen, to translate it. Whoever comes first would pay for that: so
     /// both have been there once.
     fn touch(&self) -> Result<()> {
-        let kb = whole_pages(self.big_kb * 3 / 4);
-        self.there_and_back(&self.peer, kb)?;
-        self.guest.insmod("xenballoon", &[])?;
-        let trip = self.there_and_back(&self.ours, whole_pages(self.big_kb / 4));
-        self.guest.rmmod("xenballoon")?;
-        trip.map(drop)
+        let there_and_back = |quarters, driver: &_| {
+            self.there_and_back(driver, whole_pages(self.big_kb * quarters / 4))
+        };
+        self.with_peer(|driver| there_and_back(3, driver))?;
+        self.with_ours(|driver| there_and_back(1, driver))?;
+        Ok(())
     }
 
-    /// Does it with the peer, then with ours, as often as asked, or `rounds` times.
+    /// Does it with both, as often as asked, or `rounds` times: the peer begins, in the next round ours, so that each
+    /// comes as often after itself as after the other one. How memory is mapped by Xen and lies with the guest's
+    /// allocator is what the one before has left.
     fn alternate<T>(
         &self,
         rounds: usize,
@@ -213,15 +215,28 @@ impl<'a> Both<'a> {
         let rounds = self.rounds.unwrap_or(rounds);
         let mut pairs = Vec::new();
         for round in 1..=rounds {
-            let peer = once(&self.peer).context(PEER)?;
-            self.guest.insmod("xenballoon", &[])?;
-            let ours = once(&self.ours).context("xenballoon")?;
-            self.guest.rmmod("xenballoon")?;
+            let (ours, peer) = if round % 2 == 1 {
+                let peer = self.with_peer(&mut once)?;
+                (self.with_ours(&mut once)?, peer)
+            } else {
+                (self.with_ours(&mut once)?, self.with_peer(&mut once)?)
+            };
             let (name, mine, theirs) = (self.guest.name(), tell(&ours), tell(&peer));
             println!("{name} {round}/{rounds}: {mine} beside {theirs}");
             pairs.push((ours, peer));
         }
         Ok(pairs)
+    }
+
+    fn with_peer<T>(&self, once: impl FnOnce(&Driver) -> Result<T>) -> Result<T> {
+        once(&self.peer).context(PEER)
+    }
+
+    fn with_ours<T>(&self, once: impl FnOnce(&Driver) -> Result<T>) -> Result<T> {
+        self.guest.insmod("xenballoon", &[])?;
+        let ours = once(&self.ours).context("xenballoon")?;
+        self.guest.rmmod("xenballoon")?;
+        Ok(ours)
     }
 
     /// Moves to a target; answers the time it took, by the guest's clock.
