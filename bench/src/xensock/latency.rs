@@ -9,11 +9,25 @@ const ROUNDS: usize = 12;
 const SIZE: usize = 64;
 const COUNT: usize = 500;
 const WAYS: [Way; 4] = [Way::Netfront, Way::Vchan, Way::Unix, Way::Ours];
+/// Beside whom ours is run where it looks for data before it sleeps.
+const BUSY_WAYS: [Way; 2] = [Way::Vchan, Way::Ours];
+/// Longer than anybody here takes to answer.
+const BUSY_US: u32 = 2000;
 
 pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {
+    let mut metrics = round_trips(pair, &WAYS, "")?;
+    if pair.has_ours() {
+        pair.busy_poll(BUSY_US)?;
+        metrics.extend(round_trips(pair, &BUSY_WAYS, "/busy-poll")?);
+        pair.busy_poll(0)?;
+    }
+    Ok(metrics)
+}
+
+fn round_trips(pair: &Pair, ways: &[Way], how: &str) -> Result<Vec<Metric>> {
     let runs = pair.alternate(
         ROUNDS,
-        &WAYS,
+        ways,
         |way| {
             let arguments = [SIZE.to_string(), COUNT.to_string()];
             let answer = pair.load(way, "pingpong", &arguments)?;
@@ -23,7 +37,7 @@ pub fn measure(pair: &Pair) -> Result<Vec<Metric>> {
         |(p50, p99)| format!("{p50:.0} and {p99:.0} us"),
     )?;
     let make = |name: &str, figure: fn(&(f64, f64)) -> f64| {
-        let name = pair.metric(name);
+        let name = pair.metric(&format!("{name}{how}"));
         runs.metrics(figure, |peer, pairs| {
             Metric::of_costs(&name, "us", peer, pairs)
         })

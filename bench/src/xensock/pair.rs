@@ -22,6 +22,7 @@ const SINGLE: &str = "single";
 const FIRST: usize = 1;
 const DOM0: &str = "dom0_vcpus_pin";
 const PORT: u32 = 7000;
+const BUSY_POLL: &str = "/sys/class/misc/xensock/busy_poll_us";
 const CID_ANY: u32 = u32::MAX;
 /// What a guest needs for the ways of its pair.
 const MODULES: [&str; 4] = ["vsock", "xen_gntdev", "xen_gntalloc", "xen_evtchn"];
@@ -149,6 +150,17 @@ impl Pair {
     /// Whether hypercalls are counted.
     pub fn counts_hypercalls(&self) -> bool {
         self.counter.is_some()
+    }
+
+    /// Whether xensock is there.
+    pub fn has_ours(&self) -> bool {
+        self.ours
+    }
+
+    /// Sets at both ends of ours for how long, in us, data are looked for before a program sleeps.
+    pub fn busy_poll(&self, us: u32) -> Result<()> {
+        let mut ends = self.ends(Way::Ours)?.into_iter();
+        ends.try_for_each(|end| end.write(BUSY_POLL, &us.to_string()))
     }
 
     /// Hypercalls until now at all ends, where they are counted. dom0 has a part in netfront's.
