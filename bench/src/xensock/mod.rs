@@ -10,13 +10,14 @@ mod hypercalls;
 mod idle;
 mod latency;
 mod pair;
+mod perf;
 mod picture;
 mod streams;
 mod turns;
 
 use crate::metric::Metric;
 use anyhow::{Context, Result};
-use bed::Kind;
+use bed::{Guest, Kind};
 use pair::{Pair, Way};
 
 pub use picture::draw;
@@ -38,6 +39,8 @@ pub enum Group {
     Hypercalls,
     /// How often a byte is copied.
     Copies,
+    /// MiB/s of the kernel tree's vsock_perf.
+    Perf,
 }
 
 /// What to measure, and how.
@@ -60,12 +63,15 @@ type Measure = fn(&Pair) -> Result<Vec<Metric>>;
 struct Boot {
     /// Whether hypercalls are counted, where they can be.
     counts: bool,
+    /// Whether there are more programs.
+    tools: bool,
     groups: &'static [(Group, Measure)],
 }
 
-const BOOTS: [Boot; 2] = [
+const BOOTS: [Boot; 3] = [
     Boot {
         counts: false,
+        tools: false,
         groups: &[
             (Group::Streams, streams::measure),
             (Group::Latency, latency::measure),
@@ -76,11 +82,17 @@ const BOOTS: [Boot; 2] = [
     },
     Boot {
         counts: true,
+        tools: false,
         // Copies come last: the probes that count them stay.
         groups: &[
             (Group::Hypercalls, hypercalls::measure),
             (Group::Copies, copies::measure),
         ],
+    },
+    Boot {
+        counts: false,
+        tools: true,
+        groups: &[(Group::Perf, perf::measure)],
     },
 ];
 
@@ -97,6 +109,14 @@ pub fn run(options: &Options) -> Result<Vec<Metric>> {
 }
 
 impl Boot {
+    /// Gives a guest what it needs.
+    fn equip(&self, guest: Guest) -> Guest {
+        match self.tools {
+            true => guest.tools(),
+            false => guest,
+        }
+    }
+
     /// Boots, if there is anything to be measured that is wanted.
     fn measure(&self, kind: Kind, options: &Options) -> Result<Vec<Metric>> {
         let wanted = |group: &Group| options.only.is_empty() || options.only.contains(group);
@@ -105,7 +125,7 @@ impl Boot {
             return Ok(metrics);
         }
         println!("{kind}: booting");
-        let pair = Pair::boot(kind, options, self.counts)?;
+        let pair = Pair::boot(kind, options, self)?;
         for (group, measure) in self.groups.iter().filter(|(group, _)| wanted(group)) {
             let found = measure(&pair).with_context(|| format!("{kind}: {group:?}"))?;
             metrics.extend(found);

@@ -6,7 +6,7 @@
 
 use super::hypercalls::{Calls, Counter};
 use super::turns::order;
-use super::{Options, Runs};
+use super::{Boot, Options, Runs};
 use anyhow::{Context, Result, ensure};
 use bed::{Bed, Guest, Host, Kind, Machine, tools};
 use serde_json::Value;
@@ -21,9 +21,11 @@ const SINGLE: &str = "single";
 /// The first of the guests' processors. dom0 stays on the one before, so that what is done there is its.
 const FIRST: usize = 1;
 const DOM0: &str = "dom0_vcpus_pin";
-const PORT: u32 = 7000;
+/// The first that is used.
+pub const PORT: u32 = 7000;
 const BUSY_POLL: &str = "/sys/class/misc/xensock/busy_poll_us";
 const CID_ANY: u32 = u32::MAX;
+const CID_LOCAL: u32 = 1;
 /// What a guest needs for the ways of its pair.
 const MODULES: [&str; 4] = ["vsock", "xen_gntdev", "xen_gntalloc", "xen_evtchn"];
 
@@ -38,9 +40,16 @@ pub enum Way {
     Vchan,
     /// Within one guest.
     Unix,
+    /// The same, by vsock.
+    Loopback,
 }
 
 impl Way {
+    /// Whether both ends are in one guest.
+    fn is_local(self) -> bool {
+        matches!(self, Self::Unix | Self::Loopback)
+    }
+
     /// Its name as that of a peer.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +57,7 @@ impl Way {
             Self::Netfront => "netfront-tcp",
             Self::Vchan => "libxenvchan",
             Self::Unix => "af-unix",
+            Self::Loopback => "vsock-loopback",
         }
     }
 }
@@ -64,7 +74,7 @@ pub struct Pair {
 
 impl Pair {
     /// Boots it and has somebody listen at each server's place. Hypercalls are counted on demand, where they can be.
-    pub fn boot(kind: Kind, options: &Options, counts: bool) -> Result<Self> {
+    pub fn boot(kind: Kind, options: &Options, boot: &Boot) -> Result<Self> {
         let ours = !options.peers;
         let vchan = tools::vchan()?;
         let mut host = Host::new("bench")
@@ -80,15 +90,16 @@ impl Pair {
             if ours {
                 guest = guest.module("xensock");
             }
-            host = host.guest(guest.file(&vchan, "bin/vchan"));
+            host = host.guest(boot.equip(guest.file(&vchan, "bin/vchan")));
         }
-        let counts = counts && options.accel.starts_with("tcg");
+        let counts = boot.counts && options.accel.starts_with("tcg");
         let counter = counts.then(Counter::prepare).transpose()?;
         if let Some(counter) = &counter {
             host = host.emulator(&counter.words());
         }
         let single = Guest::new(SINGLE, kind).vcpus(2).processors("1-2");
-        let bed = Bed::boot(host.guest(single))?;
+        let single = single.kernel_module("vsock_loopback");
+        let bed = Bed::boot(host.guest(boot.equip(single)))?;
         let pair = Self {
             bed,
             kind,
@@ -136,9 +147,17 @@ impl Pair {
 
     /// The machines at either end of a way.
     pub fn ends(&self, way: Way) -> Result<Vec<Machine<'_>>> {
-        match way {
-            Way::Unix => Ok(vec![self.bed.guest(SINGLE)?]),
-            _ => Ok(vec![self.bed.guest(CLIENT)?, self.bed.guest(SERVER)?]),
+        match way.is_local() {
+            true => Ok(vec![self.bed.guest(SINGLE)?]),
+            false => Ok(vec![self.bed.guest(CLIENT)?, self.bed.guest(SERVER)?]),
+        }
+    }
+
+    /// The CID of a server's end of vsock.
+    pub fn cid(&self, way: Way) -> Result<u32> {
+        match way.is_local() {
+            true => Ok(CID_LOCAL),
+            false => Ok(self.bed.domid(SERVER)? + 2),
         }
     }
 
@@ -175,8 +194,12 @@ impl Pair {
 
     /// The program at the client's end.
     pub fn client(&self, way: Way) -> Result<Machine<'_>> {
-        self.bed
-            .guest(if way == Way::Unix { SINGLE } else { CLIENT })
+        self.bed.guest(if way.is_local() { SINGLE } else { CLIENT })
+    }
+
+    /// The program at the server's end.
+    pub fn server(&self, way: Way) -> Result<Machine<'_>> {
+        self.bed.guest(if way.is_local() { SINGLE } else { SERVER })
     }
 
     /// The words that start it: what to do, then arguments.
@@ -188,7 +211,7 @@ impl Pair {
             }
             _ => {
                 let address = match way {
-                    Way::Ours => format!("vsock:{}:{PORT}", self.bed.domid(SERVER)? + 2),
+                    Way::Ours | Way::Loopback => format!("vsock:{}:{PORT}", self.cid(way)?),
                     Way::Netfront => format!("tcp:{}:{PORT}", self.bed.address(SERVER)?),
                     _ => "unix:/tmp/load".into(),
                 };
