@@ -12,12 +12,15 @@ use balloon_model::search::{Found, SIGHTS, Search};
 use std::sync::OnceLock;
 use std::thread;
 
+/// A scene by its name, and what searches it.
+type Scenery = (&'static str, fn() -> Found);
+
 /// Searches all scenes at the same time, once for all tests.
 fn found() -> &'static [(&'static str, Found)] {
     static FOUND: OnceLock<Vec<(&str, Found)>> = OnceLock::new();
 
     FOUND.get_or_init(|| {
-        let searches: [(&str, fn() -> Found); 6] = [
+        let searches: [Scenery; 6] = [
             ("three", || Search::<Engine, 3>::new(THREE).run()),
             ("tight", || Search::<Engine, 3>::new(TIGHT).run()),
             ("one", || Search::<Engine, 1>::new(ONE).run()),
